@@ -1,0 +1,63 @@
+/* codegen.h - from lowered programs to slices, and from slices to a blob. */
+#ifndef VYREC_CODEGEN_H
+#define VYREC_CODEGEN_H
+#include "ir/ir.h"
+#include "passes/passes.h"
+
+/* A row per target (target.c): all that the lowering needs to know about it. */
+struct vyrec_target {
+	const char *name;     /* "x86-64-v3" */
+	uint32_t id;          /* VYRE_TARGET_* */
+	const char *triple, *cpu, *features;
+	const char *backend;  /* LLVM target to initialise: "X86" */
+	bool one_lane;        /* a workgroup is one lane: the pass `lanes` must have run */
+	bool has_f64, has_f16;
+	bool has_device_barrier, has_dispatch;
+	const char *meaning;
+};
+const struct vyrec_target *vyrec_target_at(unsigned index); /* NULL past the end */
+const struct vyrec_target *vyrec_target_find(const char *name);
+
+struct vyrec_codegen_options {
+	unsigned level;       /* 0, 1, 2, 3: LLVM's default<On> */
+	const char *emit;     /* "llvm", "asm", "obj": also keep this form; NULL = only the linked image */
+};
+
+/* Milliseconds spent, for `vyrec -v`. */
+struct vyrec_codegen_times {
+	double lower, optimise, emit, link;
+};
+
+/* What became of one module on one target. */
+struct vyrec_slice {
+	const struct vyrec_target *target;
+	uint8_t *image;       /* linked; malloc */
+	size_t image_bytes;
+	char *text;           /* the form that options->emit asked for (may hold NULs for obj); malloc */
+	size_t text_bytes;
+	uint64_t *entries;    /* virtual address of each program, by unit index - 1; malloc */
+	uint32_t *stack_bytes, *shared_bytes; /* likewise */
+	struct vyrec_codegen_times times;
+};
+void vyrec_slice_finish(struct vyrec_slice *slice);
+
+/* Compiles every program of a module that went through vyrec_run_pipeline. Errors (a type or statement that the target
+ * lacks; whatever LLVM or lld refuse) name the place, or else the op, and leave the process in order.
+ * Same module, target and options: same bytes. Thread rule: one at a time (LLVM's fatal-error hook is process-wide). */
+bool vyrec_codegen(struct vyrec_module *module, const struct vyrec_target *target,
+		   const struct vyrec_codegen_options *options, struct vyrec_slice *out, struct vyrec_diags *diags);
+
+struct vyrec_blob_input {
+	struct vyrec_module *source;   /* as parsed and verified: names, ops, args, logs, trap sites, VIR0 */
+	struct vyrec_module *lowered;  /* after the pipeline: unit feeds and buffer tables */
+	const struct vyrec_slice *slices;
+	unsigned slice_count;
+	const char *flags;             /* the command line that matters, for the provenance */
+};
+/* Writes the blob (runtime/abi/blob.h); the caller frees it. Same input, same bytes. */
+uint8_t *vyrec_blob_write(const struct vyrec_blob_input *input, size_t *bytes);
+
+/* "22.1.8" */
+const char *vyrec_llvm_version(void);
+
+#endif

@@ -1,0 +1,350 @@
+/* vyre.h - the loader: runs blobs that vyrec compiled. The only public header of libvyre-loader.
+ *
+ * A product uses it like this (examples/scan/main.c is the whole of it):
+ *
+ *   vyre_blob_open_file -> vyre_device_open -> vyre_buffer_create ... -> vyre_kernel_create (buffers bound by name)
+ *   -> vyre_ring_create -> vyre_publisher_create -> vyre_publish / vyre_wait ... -> vyre_ring_stop -> destroy
+ *
+ * Rules that hold for every function
+ *   errors      Every call that can fail returns a vyre_status. The sentence that goes with it,
+ *               "<what, with the numbers>. Fix: <what to do>.", goes to the log callback and to vyre_last_error() of
+ *               the calling thread. Nothing in the library exits, aborts or writes to stdout or stderr.
+ *   ownership   create / open give an object to the caller; destroy / close take it back, accept NULL, and never fail.
+ *               An object keeps what it was made from alive (a kernel its blob and device, a ring its kernel), so the
+ *               order of destruction is free. Descriptors and strings given to a call need only live until it returns.
+ *               On failure *out is NULL (or 0 for a handle).
+ *   threads     Objects may be used from any thread; each function says "any thread" (safe at the same time as every
+ *               other call on the object) or "one at a time" (the caller serialises calls on this object).
+ *               Destroying an object while another thread is inside a call on it is a caller's error.
+ *   blocking    Calls do not block unless they say so. Times are nanoseconds on CLOCK_MONOTONIC; a timeout of 0 polls,
+ *               VYRE_FOREVER never ends.
+ *   sizes       Bytes are uint64_t; element counts are elements.
+ */
+#ifndef VYRE_H
+#define VYRE_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/blob.h"
+#include "abi/ring.h"
+#include "abi/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define VYRE_API __attribute__((visibility("default")))
+#define VYRE_CHECKED __attribute__((warn_unused_result))
+#else
+#define VYRE_API
+#define VYRE_CHECKED
+#endif
+
+#define VYRE_FOREVER UINT64_MAX
+
+/* ---- status and log ------------------------------------------------------------------------------------------------ */
+
+enum vyre_log_level { VYRE_LOG_ERROR = 1, VYRE_LOG_WARNING, VYRE_LOG_INFO, VYRE_LOG_DEBUG };
+typedef void (*vyre_log_fn)(void *user, enum vyre_log_level level, const char *message);
+
+/* The name of a status, "VYRE_FULL"; "VYRE_?" for a value that is none. Any thread. */
+VYRE_API const char *vyre_status_name(vyre_status status);
+
+/* The last error sentence of the calling thread; "" if there was none. Valid until the thread's next failing call. */
+VYRE_API const char *vyre_last_error(void);
+
+/* Where messages up to `level` go; NULL = nowhere (the start state). The callback may be called from any thread, also
+ * from the library's own, and must not call the library. Process-wide; any thread. */
+VYRE_API void vyre_log_set(vyre_log_fn fn, void *user, enum vyre_log_level level);
+
+/* The library's version, "0.1.0". */
+VYRE_API const char *vyre_version(void);
+
+/* ---- blob ---------------------------------------------------------------------------------------------------------- */
+
+struct vyre_blob; /* a checked .vyb; immutable; any thread */
+
+/* Checks header, section table and every row of the ABI tables of `bytes` and keeps a copy. Code sections are checked
+ * against their digest when a kernel is made from them; vyre_blob_verify checks all now.
+ * Errors: MALFORMED (place and numbers in the message), VERSION, NOMEM. */
+VYRE_CHECKED VYRE_API vyre_status vyre_blob_open(const void *bytes, uint64_t size, struct vyre_blob **out);
+/* The same from a file. Adds IO. May block on the disk. */
+VYRE_CHECKED VYRE_API vyre_status vyre_blob_open_file(const char *path, struct vyre_blob **out);
+VYRE_API void vyre_blob_close(struct vyre_blob *blob);
+/* Checks the digest of every section. Errors: MALFORMED. */
+VYRE_CHECKED VYRE_API vyre_status vyre_blob_verify(const struct vyre_blob *blob);
+
+/* What the blob holds. Pointers stay valid until the blob is closed; every string offset in them was checked. */
+struct vyre_blob_view {
+	const struct vyre_blob_unit *units;
+	uint32_t unit_count;
+	const struct vyre_blob_buffer *buffers;
+	uint32_t buffer_count;
+	const struct vyre_blob_op *ops;
+	uint32_t op_count;
+	const struct vyre_blob_arg *args;
+	uint32_t arg_count;
+	const struct vyre_blob_slice *slices;
+	uint32_t slice_count;
+	const struct vyre_blob_log *logs;
+	uint32_t log_count;
+	const struct vyre_blob_fault_site *faults;
+	uint32_t fault_count;
+	const struct vyre_blob_section *sections;
+	uint32_t section_count;
+	const char *provenance; /* not NUL-terminated */
+	uint64_t provenance_bytes;
+	uint64_t file_bytes;
+};
+VYRE_API void vyre_blob_get_view(const struct vyre_blob *blob, struct vyre_blob_view *out);
+/* The string at an offset of the view's rows. */
+VYRE_API const char *vyre_blob_string(const struct vyre_blob *blob, uint32_t offset);
+/* The opcode of an op by name in a unit (unit NULL = the only set); NULL if there is none. */
+VYRE_API const struct vyre_blob_op *vyre_blob_find_op(const struct vyre_blob *blob, const char *unit, const char *op);
+
+/* ---- device -------------------------------------------------------------------------------------------------------- */
+
+struct vyre_device;
+
+struct vyre_device_info {
+	char name[64];   /* "cpu (x86-64-v4, 2 threads)" */
+	char driver[16]; /* "cpu" */
+	uint32_t target; /* the best VYRE_TARGET_* that the device runs */
+	uint32_t max_workers;
+};
+
+/* Opens a device: "cpu" (always there). Errors: UNAVAILABLE (no such driver here; the message says what to install),
+ * NOMEM. */
+VYRE_CHECKED VYRE_API vyre_status vyre_device_open(const char *driver, struct vyre_device **out);
+VYRE_API void vyre_device_close(struct vyre_device *device);
+VYRE_API void vyre_device_get_info(const struct vyre_device *device, struct vyre_device_info *out);
+/* Why each slice of the blob is or is not picked on this device: one line a slice into `text`, always terminated.
+ * Returns the length that the whole text needs, without the NUL. */
+VYRE_API size_t vyre_device_explain(const struct vyre_device *device, const struct vyre_blob *blob, char *text,
+				    size_t size);
+
+/* ---- buffers ------------------------------------------------------------------------------------------------------- */
+
+/* A buffer is named by a 64-bit handle: index and generation. A handle of a destroyed buffer is an error (STALE),
+ * never a crash. 0 is no buffer. */
+typedef uint64_t vyre_buffer;
+
+/* A buffer of `bytes` bytes, zeroed, aligned to 4096. Errors: INVALID (0 bytes, or above 2^40), NOMEM. Any thread. */
+VYRE_CHECKED VYRE_API vyre_status vyre_buffer_create(struct vyre_device *device, uint64_t bytes, vyre_buffer *out);
+/* Gives the buffer back. Memory that a kernel has bound stays until that kernel is gone; the handle is stale at once.
+ * Errors: STALE. Any thread. */
+VYRE_API vyre_status vyre_buffer_destroy(struct vyre_device *device, vyre_buffer buffer);
+VYRE_CHECKED VYRE_API vyre_status vyre_buffer_size(struct vyre_device *device, vyre_buffer buffer, uint64_t *bytes);
+/* Copies between host memory and the buffer. Racing with a running handler gives arbitrary bytes, never a crash.
+ * Errors: STALE, INVALID (range outside the buffer). Any thread. May block for the length of the copy. */
+VYRE_CHECKED VYRE_API vyre_status vyre_buffer_write(struct vyre_device *device, vyre_buffer buffer, uint64_t offset,
+						    const void *data, uint64_t bytes);
+VYRE_CHECKED VYRE_API vyre_status vyre_buffer_read(struct vyre_device *device, vyre_buffer buffer, uint64_t offset,
+						   void *data, uint64_t bytes);
+/* The buffer's memory as the host sees it, where the device has such memory (cpu: always); valid until the buffer is
+ * destroyed. Errors: STALE, UNSUPPORTED. */
+VYRE_CHECKED VYRE_API vyre_status vyre_buffer_map(struct vyre_device *device, vyre_buffer buffer, void **out);
+
+/* ---- kernel: one unit of a blob on a device, with its buffers ------------------------------------------------------- */
+
+struct vyre_kernel;
+
+struct vyre_binding {
+	const char *name;
+	vyre_buffer buffer;
+};
+
+struct vyre_kernel_params {
+	struct vyre_blob *blob;
+	const char *unit; /* NULL = the only unit */
+	const struct vyre_binding *bindings; /* a set: its own buffers; control, ring and logs belong to the ring */
+	uint32_t binding_count;
+};
+
+/* Picks a slice, checks its digest, loads it, and binds every buffer that the unit declares. One buffer may not be
+ * bound to two names. Errors: INVALID (a name missing, unknown, bound twice or too small), STALE, UNSUPPORTED (no slice
+ * for this device; the message explains each), MALFORMED, NOMEM. Any thread. */
+VYRE_CHECKED VYRE_API vyre_status vyre_kernel_create(struct vyre_device *device,
+						     const struct vyre_kernel_params *params,
+						     struct vyre_kernel **out);
+VYRE_API void vyre_kernel_destroy(struct vyre_kernel *kernel);
+
+/* Runs a `program` unit once on workgroups[3] workgroups and returns when it has ended. Errors: INVALID (the unit is a
+ * set, or a count is 0), FAULT (the program trapped: *fault, if not NULL, is {code, detail}). Blocks. One at a time. */
+VYRE_CHECKED VYRE_API vyre_status vyre_kernel_dispatch(struct vyre_kernel *kernel, const uint32_t workgroups[3],
+						       uint32_t fault[2]);
+
+/* ---- ring: a resident kernel of a set, and the slots it drains ------------------------------------------------------ */
+
+struct vyre_ring;
+
+struct vyre_ring_params {
+	struct vyre_kernel *kernel; /* of a set with feed `live` */
+	uint32_t slots;             /* power of two, 2 .. 2^20; 0 = 4096 */
+	uint32_t workers;           /* workgroups; cpu: threads; 0 = one less than the processors, at least 1 */
+	uint32_t tenants;           /* ids 0 .. tenants-1 may run, at most 29; 0 = 1 */
+	uint32_t observables;       /* result words of built-in ops */
+	uint64_t idle_ns;           /* leave (and sleep) after so long without work; 0 = 2 ms; VYRE_FOREVER = never */
+	uint32_t first_position;    /* where the 32-bit position counters start; tests use 0xFFFFFF00 */
+	uint32_t flags;             /* VYRE_RING_* */
+};
+enum {
+	VYRE_RING_PIN = 1, /* cpu: pin worker i to processor i + 1 (mod the processors) */
+};
+
+/* Makes control, ring and logs, starts the workers. Errors: INVALID, NOMEM. */
+VYRE_CHECKED VYRE_API vyre_status vyre_ring_create(const struct vyre_ring_params *params, struct vyre_ring **out);
+/* Stops now if it still runs (slots not yet claimed are cancelled), frees. May block until running handlers end. */
+VYRE_API void vyre_ring_destroy(struct vyre_ring *ring);
+
+/* A publisher stamps its tenant on every slot it publishes. */
+struct vyre_publisher;
+/* Errors: INVALID (tenant >= the ring's tenants), NOMEM. */
+VYRE_CHECKED VYRE_API vyre_status vyre_publisher_create(struct vyre_ring *ring, uint32_t tenant,
+							struct vyre_publisher **out);
+VYRE_API void vyre_publisher_destroy(struct vyre_publisher *publisher);
+
+/* What to run. args beyond arg_count are 0. */
+struct vyre_slot {
+	uint32_t opcode;
+	uint32_t priority; /* VYRE_PRIORITY_*; 0 is critical, use VYRE_PRIORITY_NORMAL */
+	uint32_t arg_count;
+	uint32_t args[VYRE_SLOT_ARGS];
+};
+
+/* Names one published slot until it is released. 0 is no ticket. */
+typedef uint64_t vyre_ticket;
+
+enum {
+	VYRE_PUBLISH_WAIT = 1,     /* a full ring: wait for room up to timeout_ns, instead of VYRE_FULL */
+	VYRE_PUBLISH_UNCHECKED = 2 /* skip the check that the set has this opcode (tests: the device must FAULT it) */
+};
+
+/* Publishes `count` slots, all or none. tickets: NULL = detached (the place is reused as soon as the slot is DONE; a
+ * FAULT is counted, see vyre_ring_get_stats), else `count` tickets, each to be released.
+ * Errors: INVALID (count 0 or above the ring's slots, an opcode that is not the set's, more than 12 args),
+ * FULL (without WAIT), TIMEOUT (with WAIT), STOPPED. Any thread, any number at once. Allocates nothing; makes no driver
+ * call unless the device sleeps. Blocks only with WAIT, else at most for other publishers' copying. */
+VYRE_CHECKED VYRE_API vyre_status vyre_publish(struct vyre_publisher *publisher, const struct vyre_slot *slots,
+					       uint32_t count, uint32_t flags, uint64_t timeout_ns,
+					       vyre_ticket *tickets);
+
+/* What became of a slot. */
+struct vyre_result {
+	uint32_t status; /* VYRE_SLOT_*: DONE, FAULT; EMPTY = cancelled by a stop */
+	uint32_t fault_code, fault_detail;
+	uint32_t words[VYRE_SLOT_ARGS]; /* the slot's ARG words: what result(k, v) wrote, else the argument */
+};
+
+/* Has the slot ended? OK = ended, result filled (if not NULL), the ticket stays held. TIMEOUT = not yet.
+ * STALE = the ticket was released. Any thread. Does not block. */
+VYRE_CHECKED VYRE_API vyre_status vyre_poll(struct vyre_ring *ring, vyre_ticket ticket, struct vyre_result *result);
+/* Polls many: sets ended[i] to 1 for those that have ended or are stale, else 0; returns how many ended. Any thread. */
+VYRE_API uint32_t vyre_poll_many(struct vyre_ring *ring, const vyre_ticket *tickets, uint32_t count, uint8_t *ended);
+/* Waits until the slot has ended, then releases the ticket. Spins, then sleeps.
+ * Errors: TIMEOUT (the ticket is still held), STALE, FAULT (result filled, ticket released). Any thread. Blocks. */
+VYRE_CHECKED VYRE_API vyre_status vyre_wait(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeout_ns,
+					    struct vyre_result *result);
+/* Gives the ticket up; a slot still in flight becomes detached. Any thread. */
+VYRE_API vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket);
+
+/* Lets a tenant run or masks it: a masked tenant's slots wait, parked, and delay nobody. In force before any slot
+ * published afterwards. Errors: INVALID (tenant >= the ring's tenants). Any thread. */
+VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, uint32_t tenant, int may_run);
+
+/* Waits until every slot published so far by anyone has ended. Parked slots of masked tenants count as not ended.
+ * Errors: TIMEOUT, STOPPED. Any thread. Blocks. */
+VYRE_CHECKED VYRE_API vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns);
+/* Refuses new slots, lets running handlers end, and stops the workers. drain nonzero: first waits for every published
+ * slot, up to timeout_ns; slots that did not run end as EMPTY (cancelled). Idempotent.
+ * Errors: TIMEOUT (drain did not finish; the ring is stopped all the same). Any thread. Blocks. */
+VYRE_CHECKED VYRE_API vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_ns);
+
+struct vyre_ring_stats {
+	uint64_t published, retired; /* slots since creation */
+	uint32_t faults;             /* slots that ended in FAULT */
+	uint32_t last_fault_slot, last_fault_code, last_fault_detail; /* of the last detached fault */
+	uint64_t detached_faults;
+	uint64_t wakes;    /* times a publisher woke a sleeping worker */
+	uint32_t parked;   /* slots of masked tenants now waiting in the ring */
+	uint32_t sleeping; /* workers asleep now */
+	uint32_t metrics[32]; /* slots run, by opcode below 32 */
+	uint32_t debug_records, debug_dropped;
+};
+VYRE_API void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out);
+/* Copies up to `max` debug records (format id, a, b, 16 x slot) from record `first`; returns how many. Any thread. */
+VYRE_API uint32_t vyre_ring_read_log(struct vyre_ring *ring, uint32_t first, uint32_t (*records)[4], uint32_t max);
+
+/* ---- stream: file ranges through the ring --------------------------------------------------------------------------- */
+
+/* file range -> chunk of a stream buffer, filled by io_uring or pread threads -> slots published when the bytes are
+ * there -> the chunk is filled again when its slots have ended. */
+struct vyre_stream;
+
+/* A chunk of file bytes that has arrived. */
+struct vyre_chunk {
+	uint64_t range;         /* the value given to vyre_stream_add */
+	uint64_t index;         /* 0, 1, ... within the range */
+	uint64_t file_offset;   /* of the first byte */
+	uint64_t buffer_offset; /* of the first byte, in the stream buffer */
+	uint32_t bytes;         /* as many as arrived; the last chunk of a range may be short */
+};
+
+/* Turns a chunk into slots: fills at most max_slots of `slots` and returns how many (0 = the chunk is done already).
+ * Called on the pumping thread. */
+typedef uint32_t (*vyre_stream_fill_fn)(void *user, const struct vyre_chunk *chunk, struct vyre_slot *slots,
+					uint32_t max_slots);
+/* A chunk's slots have all ended, or its range failed there. status: OK; FAULT (a slot faulted, see results);
+ * IO (error_number is an errno; chunk->bytes is what had arrived); STOPPED. Called on the pumping thread, in order of
+ * completion, exactly once a chunk. */
+typedef void (*vyre_stream_done_fn)(void *user, const struct vyre_chunk *chunk, vyre_status status, int error_number,
+				    const struct vyre_result *results, uint32_t result_count);
+
+struct vyre_stream_params {
+	struct vyre_publisher *publisher;
+	vyre_buffer buffer;      /* its first chunk_bytes x depth bytes are the stream's */
+	uint32_t chunk_bytes;    /* multiple of 4096; 0 = 64 KiB */
+	uint32_t depth;          /* chunks in flight, 1 .. 1024; 0 = 32 */
+	uint32_t slots_per_chunk; /* 1 .. 8; 0 = 1 */
+	uint32_t flags;          /* VYRE_STREAM_* */
+	vyre_stream_fill_fn fill;
+	vyre_stream_done_fn done; /* may be NULL */
+	void *user;
+};
+enum {
+	VYRE_STREAM_DIRECT = 1, /* O_DIRECT, past the page cache; unaligned ends are read through it */
+	VYRE_STREAM_SQPOLL = 2, /* a kernel thread submits */
+	VYRE_STREAM_PREAD = 4,  /* pread threads, as where io_uring is refused */
+};
+
+/* Errors: INVALID, STALE, NOMEM, IO (no engine could be set up). */
+VYRE_CHECKED VYRE_API vyre_status vyre_stream_create(const struct vyre_stream_params *params,
+						     struct vyre_stream **out);
+/* Ends reads in flight, waits for slots in flight, frees. done is not called any more. May block. */
+VYRE_API void vyre_stream_destroy(struct vyre_stream *stream);
+/* "io_uring", "io_uring+fixed", ... or "pread": what moves the bytes, for reports. */
+VYRE_API const char *vyre_stream_engine(const struct vyre_stream *stream);
+/* Queues a range of an open file; bytes UINT64_MAX = to the end of the file as it is now. The descriptor stays the
+ * caller's and must stay open until every chunk of the range is done. A file that ends early gives IO with
+ * error_number 0 on the chunk where it ended; the other ranges go on.
+ * Errors: INVALID (not a regular file or block device: directory, pipe, socket; the message says which), IO, NOMEM.
+ * One at a time. */
+VYRE_CHECKED VYRE_API vyre_status vyre_stream_add(struct vyre_stream *stream, int fd, uint64_t offset, uint64_t bytes,
+						  uint64_t range);
+/* Moves everything that can move: completions, slots, new reads, done calls. Returns OK when nothing is left to do,
+ * TIMEOUT when timeout_ns passed first, STOPPED when the ring was stopped. One at a time. Blocks. */
+VYRE_CHECKED VYRE_API vyre_status vyre_stream_pump(struct vyre_stream *stream, uint64_t timeout_ns);
+
+struct vyre_stream_stats {
+	uint64_t bytes, chunks; /* arrived */
+	uint64_t reads;         /* read requests, short reads' continuations included */
+	uint64_t short_reads, retries, errors;
+	uint64_t max_in_flight; /* chunks */
+};
+VYRE_API void vyre_stream_get_stats(const struct vyre_stream *stream, struct vyre_stream_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
