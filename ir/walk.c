@@ -1,0 +1,46 @@
+/* walk.c - the one traversal of a tree of statements and expressions.
+ *
+ * Enters: a block or expression of a verified module. Leaves: calls, statements before their parts, expressions after
+ * their operands, all in order of evaluation. Invariant: no pointer into a table lives across a call, so a function may
+ * append nodes and rewrite the node that it is given; the parts that are then walked are those that it left. A block's
+ * list is the one that stood there when the walk came to it: lists in refs are never overwritten, only replaced.
+ */
+#include "ir/module.h"
+
+void vyrec_walk_expr(struct vyrec_module *m, vyrec_expr expr, const struct vyrec_walker *walker)
+{
+	if (!expr)
+		return;
+	struct vyrec_expr_node node = m->exprs[expr];
+	for (unsigned i = 0; i < 3; i++)
+		vyrec_walk_expr(m, node.arg[i], walker);
+	if (node.kind == VYREC_EXPR_CALL)
+		for (uint32_t i = 0; i < node.count; i++)
+			vyrec_walk_expr(m, m->refs[node.list + i], walker);
+	if (walker->expr)
+		walker->expr(walker->user, m, expr);
+}
+
+static void walk_stmt(struct vyrec_module *m, vyrec_stmt stmt, const struct vyrec_walker *walker)
+{
+	if (walker->stmt)
+		walker->stmt(walker->user, m, stmt);
+	struct vyrec_stmt_node node = m->stmts[stmt];
+	for (unsigned i = 0; i < 4; i++)
+		vyrec_walk_expr(m, node.expr[i], walker);
+	if (node.kind == VYREC_STMT_SPAWN)
+		for (uint32_t i = 0; i < node.count; i++)
+			vyrec_walk_expr(m, m->refs[node.list + i], walker);
+	if (node.kind == VYREC_STMT_SWITCH)
+		for (uint32_t i = 0; i < node.count; i++)
+			vyrec_walk_block(m, m->refs[node.list + 2 * i + 1], walker);
+	for (unsigned i = 0; i < 2; i++)
+		vyrec_walk_block(m, node.body[i], walker);
+}
+
+void vyrec_walk_block(struct vyrec_module *m, vyrec_block block, const struct vyrec_walker *walker)
+{
+	struct vyrec_block_node node = m->blocks[block];
+	for (uint32_t i = 0; i < node.count; i++)
+		walk_stmt(m, m->refs[node.first + i], walker);
+}
