@@ -181,7 +181,7 @@ enum {
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------------ */
 
-/* Where in the source: line and column from 1, packed; 0 = made by the compiler. */
+/* Where in the source: line and column from 1, packed; 0 = made by the compiler. Columns count bytes. */
 typedef uint32_t vyrec_loc;
 #define VYREC_LOC(line, column) ((vyrec_loc)((uint32_t)(line) << 10 | ((column) > 1023 ? 1023u : (uint32_t)(column))))
 #define VYREC_LOC_LINE(loc) ((loc) >> 10)
@@ -239,7 +239,7 @@ struct vyrec_expr_node {
  *   IF          expr[0] bool, body[0], body[1] (0 = no else; a block that holds only an IF prints as else if)
  *   FOR         local (the counter, u32 or i32 u64 i64), expr[0..2] from, to, step (0 = 1), body[0]
  *   LOOP        body[0]
- *   SWITCH      expr[0] u32 or i32, list/count: pairs (value, vyrec_block) in refs, body[0] default (0 = nothing)
+ *   SWITCH      expr[0] u32 or i32, list: `count` pairs (value, vyrec_block) in refs, body[0] default (0 = nothing)
  *   BREAK       local: label of a BLOCK, or 0 the innermost FOR or LOOP
  *   CONTINUE
  *   RETURN      expr[0] (fn) or 0
@@ -432,14 +432,19 @@ void vyrec_list_free(struct vyrec_list *list);
 
 /* ---- clone of trees (clone.c) ------------------------------------------------------------------------------------------ */
 
-/* What a clone puts in place of locals and arrays: local_map[old] = new (0 = keep), likewise arrays, with lengths. */
+/* What a clone puts in place of locals and arrays: locals[old] = new (0 = keep), likewise arrays. Start from {0}; set
+ * entries through the functions; the clones add what they declare; finish when done. */
 struct vyrec_subst {
 	vyrec_local *locals;
-	uint32_t local_count;
+	uint32_t local_count; /* entries that there are */
 	vyrec_array *arrays;
 	uint32_t array_count;
 };
-/* Deep copies. Locals declared inside a cloned block, and its local arrays, become new ones with fresh names. */
+void vyrec_subst_local(struct vyrec_subst *subst, vyrec_local from, vyrec_local to);
+void vyrec_subst_array(struct vyrec_subst *subst, vyrec_array from, vyrec_array to);
+void vyrec_subst_finish(struct vyrec_subst *subst);
+/* Deep copies. Locals declared inside a cloned block, and its local arrays, become new ones with fresh names.
+ * subst may be NULL. */
 vyrec_expr vyrec_clone_expr(struct vyrec_module *module, vyrec_expr expr, struct vyrec_subst *subst);
 vyrec_block vyrec_clone_block(struct vyrec_module *module, vyrec_block block, struct vyrec_subst *subst);
 
