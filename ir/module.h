@@ -245,7 +245,7 @@ struct vyrec_expr_node {
  *   RETURN      expr[0] (fn) or 0
  *   BLOCK       local: label or 0, body[0]
  *   REGION      name, body[0]
- *   CATCH       local: code var u32, local2: detail var u32 (declared here, visible after it), body[0]
+ *   CATCH       local: code var u32, local2: detail var u32 (declared here, both 0, visible after it), body[0]
  *   BARRIER     scope: WORKGROUP or DEVICE
  *   FENCE       order, scope
  *   ASYNC_*     array, expr[0] index: destination; array2, expr[1] index: source; expr[2] elements u32; imm tag; policy
@@ -396,6 +396,10 @@ struct vyrec_module *vyrec_module_create(const char *file);
 void vyrec_module_destroy(struct vyrec_module *module);
 /* A copy that holds only what its units reach. */
 struct vyrec_module *vyrec_module_clone(const struct vyrec_module *module);
+
+/* Appends everything in `source`, with its locals and arrays under fresh names; returns its first unit's new index
+ * (import.c). */
+vyrec_unit vyrec_module_import(struct vyrec_module *module, const struct vyrec_module *source);
 
 vyrec_name vyrec_intern(struct vyrec_module *module, const char *text, size_t bytes);
 vyrec_name vyrec_intern_z(struct vyrec_module *module, const char *text);

@@ -170,8 +170,10 @@ VYRE_CHECKED VYRE_API vyre_status vyre_kernel_create(struct vyre_device *device,
 						     struct vyre_kernel **out);
 VYRE_API void vyre_kernel_destroy(struct vyre_kernel *kernel);
 
-/* Runs a `program` unit once on workgroups[3] workgroups and returns when it has ended. Errors: INVALID (the unit is a
- * set, or a count is 0), FAULT (the program trapped: *fault, if not NULL, is {code, detail}). Blocks. One at a time. */
+/* Runs a `program` unit, or a set with feed `slots` (control, ring_buffer, debug_log, io_queue and launch are then
+ * bound by the caller like its own buffers), once on workgroups[3] workgroups and returns when it has ended.
+ * Errors: INVALID (the unit is a set with feed `live`, or a count is 0), FAULT (the program trapped: *fault, if not
+ * NULL, is {code, detail}). Blocks. One at a time. */
 VYRE_CHECKED VYRE_API vyre_status vyre_kernel_dispatch(struct vyre_kernel *kernel, const uint32_t workgroups[3],
 						       uint32_t fault[2]);
 
