@@ -25,8 +25,8 @@
  */
 #ifndef VYRE_ABI_BLOB_H
 #define VYRE_ABI_BLOB_H
-#include "assert.h"
 #include <stdint.h>
+#include "assert.h"
 
 #define VYRE_BLOB_MAGIC 0x30425956u /* "VYB0" */
 enum {
@@ -40,43 +40,42 @@ enum {
 #define VYRE_BLOB_MAX_BYTES (UINT64_C(1) << 30)
 
 #define VYRE_BLOB_SECTION_LIST(X) \
-	X(STRINGS, 1) \
-	X(UNITS, 2) X(BUFFERS, 3) X(OPS, 4) X(ARGS, 5) X(SLICES, 6) X(CODE, 7) X(LOGS, 8) X(FAULTS, 9) X(VIR0, 10) \
-	    X(PROVENANCE, 11) X(SIGNATURE, 12)
-#define VYRE_UNIT_KIND_LIST(X)	  X(SET, 1, "set") X(PROGRAM, 2, "program")
-#define VYRE_FEED_LIST(X)	  X(NONE, 0, "none") X(SLOTS, 1, "slots") X(LIVE, 2, "live")
+	X(STRINGS, 1) X(UNITS, 2) X(BUFFERS, 3) X(OPS, 4) X(ARGS, 5) X(SLICES, 6) X(CODE, 7) X(LOGS, 8) X(FAULTS, 9) \
+	X(VIR0, 10) X(PROVENANCE, 11) X(SIGNATURE, 12)
+#define VYRE_UNIT_KIND_LIST(X) X(SET, 1, "set") X(PROGRAM, 2, "program")
+#define VYRE_FEED_LIST(X) X(NONE, 0, "none") X(SLOTS, 1, "slots") X(LIVE, 2, "live")
 #define VYRE_BUFFER_CLASS_LIST(X) X(CONST, 1, "const") X(PLAIN, 2, "plain") X(STREAM, 3, "stream") X(LIVE, 4, "live")
-#define VYRE_GRANULARITY_LIST(X)  X(LANE, 1, "lane") X(WORKGROUP, 2, "workgroup")
+#define VYRE_GRANULARITY_LIST(X) X(LANE, 1, "lane") X(WORKGROUP, 2, "workgroup")
 /* Element and argument types: name, value, bytes as a buffer element, name in the language. */
 #define VYRE_ELEMENT_LIST(X) \
-	X(BOOL, 1, 4, "bool") \
-	X(U32, 2, 4, "u32") X(I32, 3, 4, "i32") X(U64, 4, 8, "u64") X(I64, 5, 8, "i64") X(F32, 6, 4, "f32") \
-	    X(F64, 7, 8, "f64") X(F16, 8, 2, "f16") X(U8, 9, 1, "u8") X(U16, 10, 2, "u16") X(I8, 11, 1, "i8") \
-		X(I16, 12, 2, "i16")
+	X(BOOL, 1, 4, "bool") X(U32, 2, 4, "u32") X(I32, 3, 4, "i32") X(U64, 4, 8, "u64") X(I64, 5, 8, "i64") \
+	X(F32, 6, 4, "f32") X(F64, 7, 8, "f64") X(F16, 8, 2, "f16") X(U8, 9, 1, "u8") X(U16, 10, 2, "u16") \
+	X(I8, 11, 1, "i8") X(I16, 12, 2, "i16")
 /* Slice targets: a row per architecture that the loader can pick; `level` orders rows of one family. */
-#define VYRE_TARGET_LIST(X) X(X86_64_V2, 1, "x86-64-v2") X(X86_64_V3, 2, "x86-64-v3") X(X86_64_V4, 3, "x86-64-v4")
+#define VYRE_TARGET_LIST(X) \
+	X(X86_64_V2, 1, "x86-64-v2") X(X86_64_V3, 2, "x86-64-v3") X(X86_64_V4, 3, "x86-64-v4")
 
 enum {
 #define X(name, value) VYRE_BLOB_##name = value,
 	VYRE_BLOB_SECTION_LIST(X)
 #undef X
 #define X(name, value, text) VYRE_UNIT_##name = value,
-	    VYRE_UNIT_KIND_LIST(X)
+	VYRE_UNIT_KIND_LIST(X)
 #undef X
 #define X(name, value, text) VYRE_FEED_##name = value,
-		VYRE_FEED_LIST(X)
+	VYRE_FEED_LIST(X)
 #undef X
 #define X(name, value, text) VYRE_CLASS_##name = value,
-		    VYRE_BUFFER_CLASS_LIST(X)
+	VYRE_BUFFER_CLASS_LIST(X)
 #undef X
 #define X(name, value, text) VYRE_BY_##name = value,
-			VYRE_GRANULARITY_LIST(X)
+	VYRE_GRANULARITY_LIST(X)
 #undef X
 #define X(name, value, bytes, text) VYRE_ELEMENT_##name = value,
-			    VYRE_ELEMENT_LIST(X)
+	VYRE_ELEMENT_LIST(X)
 #undef X
 #define X(name, value, text) VYRE_TARGET_##name = value,
-				VYRE_TARGET_LIST(X)
+	VYRE_TARGET_LIST(X)
 #undef X
 };
 
@@ -95,7 +94,7 @@ struct vyre_blob_section {
 };
 struct vyre_blob_unit {
 	uint32_t name, kind; /* VYRE_UNIT_* */
-	uint32_t feed;	     /* VYRE_FEED_*; NONE for a program */
+	uint32_t feed;       /* VYRE_FEED_*; NONE for a program */
 	uint32_t workgroup[3];
 	uint32_t first_buffer, buffer_count;
 	uint32_t first_op, op_count;
@@ -103,31 +102,31 @@ struct vyre_blob_unit {
 };
 struct vyre_blob_buffer {
 	uint32_t name, binding; /* binding: position in vyre_cpu_launch.buffers */
-	uint32_t class_;	/* VYRE_CLASS_* */
-	uint32_t element;	/* VYRE_ELEMENT_* */
-	uint64_t count;		/* declared elements; 0 = known at run time; a binding must have at least this many */
+	uint32_t class_;        /* VYRE_CLASS_* */
+	uint32_t element;       /* VYRE_ELEMENT_* */
+	uint64_t count;         /* declared elements; 0 = known at run time; a binding must have at least this many */
 	uint32_t readback_first, readback_bytes; /* bytes copied back after a dispatch; 0,0xFFFFFFFF = all */
 };
 struct vyre_blob_op {
 	uint32_t name, opcode;
 	uint32_t first_arg, arg_count;
 	uint32_t granularity; /* VYRE_BY_* */
-	uint32_t width;	      /* lanes of `by workgroup(N)`; 0 = any */
+	uint32_t width;       /* lanes of `by workgroup(N)`; 0 = any */
 	uint32_t result_mask; /* bit k: result(k, ...) occurs */
 	uint32_t reserved;
 };
 struct vyre_blob_arg {
 	uint32_t name;
 	uint32_t element; /* 64-bit types take two words, low first; bool is nonzero */
-	uint32_t word;	  /* first ARG word, 0..11 */
+	uint32_t word;    /* first ARG word, 0..11 */
 	uint32_t reserved;
 };
 struct vyre_blob_slice {
 	uint32_t unit, target; /* index in UNITS; VYRE_TARGET_* */
 	uint32_t section;      /* index of the CODE section in the section table; slices of one target share it */
 	uint32_t flags;
-	uint64_t entry;	      /* virtual address of the vyre_cpu_entry inside the image */
-	uint32_t stack_bytes; /* stack that one call needs, an upper bound */
+	uint64_t entry;        /* virtual address of the vyre_cpu_entry inside the image */
+	uint32_t stack_bytes;  /* stack that one call needs, an upper bound */
 	uint32_t shared_bytes;
 };
 struct vyre_blob_log {
@@ -135,7 +134,7 @@ struct vyre_blob_log {
 };
 struct vyre_blob_fault_site {
 	uint32_t unit, op; /* index in UNITS; opcode */
-	uint32_t code;	   /* the constant given to trap(code) */
+	uint32_t code;     /* the constant given to trap(code) */
 	uint32_t file, line, column;
 };
 

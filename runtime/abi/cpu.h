@@ -7,8 +7,8 @@
  */
 #ifndef VYRE_ABI_CPU_H
 #define VYRE_ABI_CPU_H
-#include "assert.h"
 #include <stdint.h>
+#include "assert.h"
 
 /* One bound buffer. `count` is in elements of the buffer's declared type; data is aligned to 64 bytes, NULL only with
  * count 0. */
@@ -19,13 +19,13 @@ struct vyre_cpu_buffer {
 
 /* One workgroup's call. Offsets are part of the ABI and are asserted below. */
 struct vyre_cpu_launch {
-	uint32_t workgroup[3];	/* which workgroup this call is */
+	uint32_t workgroup[3];  /* which workgroup this call is */
 	uint32_t workgroups[3]; /* how many there are */
 	uint32_t buffer_count;
 	uint32_t reserved;
 	const struct vyre_cpu_buffer *buffers; /* in the order of the unit's buffer table in the blob */
-	uint32_t trap_code;		       /* out: 0, or VYRE_FAULT_* when the program itself trapped */
-	uint32_t trap_detail;		       /* out */
+	uint32_t trap_code;                    /* out: 0, or VYRE_FAULT_* when the program itself trapped */
+	uint32_t trap_detail;                  /* out */
 };
 
 VYRE_STATIC_ASSERT(sizeof(struct vyre_cpu_buffer) == 16, "buffer record");
@@ -36,14 +36,14 @@ typedef void (*vyre_cpu_entry)(struct vyre_cpu_launch *launch);
 /* The `launch` buffer of an assembled megakernel: plain u32 words, one buffer a workgroup, bound by the loader. */
 #define VYRE_LAUNCH_FIELDS(X) \
 	X(ROUND_LIMIT, 0, "leave after this many rounds; 0 = no limit") \
-	X(IDLE_LIMIT, 1, "leave after this many empty polls in a row; 0 = no limit") \
-	X(WORKERS, 2, "workgroups that serve this ring") \
-	X(LEFT, 3, "out: 1 = left for idleness and counted itself in AWAY; 0 = any other reason")
+	X(IDLE_LIMIT,  1, "leave after this many empty polls in a row; 0 = no limit") \
+	X(WORKERS,     2, "workgroups that serve this ring") \
+	X(LEFT,        3, "out: 1 = left for idleness and counted itself in AWAY; 0 = any other reason")
 enum {
 #define X(name, word, text) VYRE_LAUNCH_##name = word,
 	VYRE_LAUNCH_FIELDS(X)
 #undef X
-	    VYRE_LAUNCH_WORDS = 8,
+	VYRE_LAUNCH_WORDS = 8,
 };
 
 #endif

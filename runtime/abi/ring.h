@@ -7,72 +7,71 @@
  */
 #ifndef VYRE_ABI_RING_H
 #define VYRE_ABI_RING_H
-#include "assert.h"
 #include <stddef.h>
 #include <stdint.h>
+#include "assert.h"
 
 /* Who stores to a word while a kernel is resident. One writer at a time: host atomics and device atomics on the
  * same word are not atomic against each other across PCIe. */
 enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TURNS = 3 };
 
-/* ---- control buffer (binding 0): 160 words, then observables, then the live block ---------------------------------
- */
+/* ---- control buffer (binding 0): 160 words, then observables, then the live block --------------------------------- */
 #define VYRE_CONTROL_FIELDS(X) \
 	/* frozen */ \
-	X(SHUTDOWN, 0, 1, HOST, "nonzero: leave before the next claim") \
-	X(DONE_COUNT, 1, 1, DEVICE, "slots DONE or FAULT, mod 2^32") \
-	X(TENANT_BASE, 2, 1, HOST, "word index of the tenant mask table; always 3") \
-	X(TENANT_MASK, 3, 29, HOST, "nonzero: tenant may run") \
-	X(TENANT_QUOTA, 32, 32, HOST, "slots a tenant may have in flight") \
-	X(TENANT_FAIRNESS, 64, 32, DEVICE, "claims by tenant id mod 32") \
-	X(METRICS, 96, 32, DEVICE, "slots run by opcode, opcodes below 32") \
-	X(EPOCH, 128, 1, DEVICE, "completed batch fences") \
-	X(PARTITIONS, 129, 6, HOST, "priority partition starts and the end, slots") \
-	X(STARVATION, 135, 1, DEVICE, "consecutive claims at critical or high") \
-	X(PRIORITY_FAIRNESS, 136, 5, DEVICE, "claims by priority") \
+	X(SHUTDOWN,             0,  1, HOST,   "nonzero: leave before the next claim") \
+	X(DONE_COUNT,           1,  1, DEVICE, "slots DONE or FAULT, mod 2^32") \
+	X(TENANT_BASE,          2,  1, HOST,   "word index of the tenant mask table; always 3") \
+	X(TENANT_MASK,          3, 29, HOST,   "nonzero: tenant may run") \
+	X(TENANT_QUOTA,        32, 32, HOST,   "slots a tenant may have in flight") \
+	X(TENANT_FAIRNESS,     64, 32, DEVICE, "claims by tenant id mod 32") \
+	X(METRICS,             96, 32, DEVICE, "slots run by opcode, opcodes below 32") \
+	X(EPOCH,              128,  1, DEVICE, "completed batch fences") \
+	X(PARTITIONS,         129,  6, HOST,   "priority partition starts and the end, slots") \
+	X(STARVATION,         135,  1, DEVICE, "consecutive claims at critical or high") \
+	X(PRIORITY_FAIRNESS,  136,  5, DEVICE, "claims by priority") \
 	/* ours */ \
-	X(EXT_BASE, 141, 1, HOST, "word index of the live block, multiple of 32; 0 = none") \
-	X(ABI_VERSION, 142, 1, HOST, "1; 0 = a buffer that vyre 0.6 encoded") \
-	X(CONTROL_WORDS, 143, 1, HOST, "160 + observables, without the live block") \
-	X(RING_SLOTS, 144, 1, HOST, "slots in the ring, a power of two for a live ring") \
-	X(TENANT_LIMIT, 145, 1, HOST, "tenant ids at or above this fault; at most 29") \
-	X(FAULT_COUNT, 146, 1, DEVICE, "slots that ended in FAULT") \
-	X(LAST_FAULT_SLOT, 147, 1, DEVICE, "slot index") \
-	X(LAST_FAULT_CODE, 148, 1, DEVICE, "VYRE_FAULT_*") \
-	X(DEBUG_DROPPED, 149, 1, DEVICE, "debug records that found the log full") \
-	X(FEATURES, 150, 1, HOST, "reserved for feature bits, 0") \
-	X(RESERVED, 151, 9, HOST, "zero") \
-	X(OBSERVABLES, 160, 0, DEVICE, "results of built-in opcodes, as many as the host asked for")
+	X(EXT_BASE,           141,  1, HOST,   "word index of the live block, multiple of 32; 0 = none") \
+	X(ABI_VERSION,        142,  1, HOST,   "1; 0 = a buffer that vyre 0.6 encoded") \
+	X(CONTROL_WORDS,      143,  1, HOST,   "160 + observables, without the live block") \
+	X(RING_SLOTS,         144,  1, HOST,   "slots in the ring, a power of two for a live ring") \
+	X(TENANT_LIMIT,       145,  1, HOST,   "tenant ids at or above this fault; at most 29") \
+	X(FAULT_COUNT,        146,  1, DEVICE, "slots that ended in FAULT") \
+	X(LAST_FAULT_SLOT,    147,  1, DEVICE, "slot index") \
+	X(LAST_FAULT_CODE,    148,  1, DEVICE, "VYRE_FAULT_*") \
+	X(DEBUG_DROPPED,      149,  1, DEVICE, "debug records that found the log full") \
+	X(FEATURES,           150,  1, HOST,   "reserved for feature bits, 0") \
+	X(RESERVED,           151,  9, HOST,   "zero") \
+	X(OBSERVABLES,        160,  0, DEVICE, "results of built-in opcodes, as many as the host asked for")
 
 /* Live block, at control[EXT_BASE]; a line is 32 words (128 bytes), one writer each. */
 #define VYRE_LIVE_FIELDS(X) \
 	/* line 0 */ \
-	X(TAIL, 0, 1, HOST, "positions whose slot bytes are complete") \
-	X(STOP, 1, 1, HOST, "0 run, 1 drain and leave, 2 leave now") \
-	X(CONFIG_EPOCH, 2, 1, HOST, "bumped after masks, quotas or partitions change") \
-	X(COMMAND, 3, 1, HOST, "reserved for requests to the device, 0") \
-	X(COMMAND_ARG, 4, 1, HOST, "argument of COMMAND") \
+	X(TAIL,                 0,  1, HOST,   "positions whose slot bytes are complete") \
+	X(STOP,                 1,  1, HOST,   "0 run, 1 drain and leave, 2 leave now") \
+	X(CONFIG_EPOCH,         2,  1, HOST,   "bumped after masks, quotas or partitions change") \
+	X(COMMAND,              3,  1, HOST,   "reserved for requests to the device, 0") \
+	X(COMMAND_ARG,          4,  1, HOST,   "argument of COMMAND") \
 	/* line 1 */ \
-	X(HEAD, 32, 1, DEVICE, "claim cursor, positions") \
+	X(HEAD,                32,  1, DEVICE, "claim cursor, positions") \
 	/* line 2 */ \
-	X(RETIRED, 64, 1, DEVICE, "slots DONE, FAULT or cancelled; moves after their effects are visible") \
-	X(STATE, 65, 1, DEVICE, "0 not started, 1 running, 2 idle, 3 leaving, 4 left") \
-	X(HEARTBEAT, 66, 1, DEVICE, "for a watchdog; 0 on the cpu device, whose threads the loader sees") \
-	X(COMMAND_DONE, 67, 1, DEVICE, "last COMMAND served") \
+	X(RETIRED,             64,  1, DEVICE, "slots DONE, FAULT or cancelled; moves after their effects are visible") \
+	X(STATE,               65,  1, DEVICE, "0 not started, 1 running, 2 idle, 3 leaving, 4 left") \
+	X(HEARTBEAT,           66,  1, DEVICE, "for a watchdog; 0 on the cpu device, whose threads the loader sees") \
+	X(COMMAND_DONE,        67,  1, DEVICE, "last COMMAND served") \
 	/* line 3 */ \
-	X(AWAY, 96, 1, DEVICE, "workgroups that left for idleness; nonzero: a publisher must wake the device") \
-	X(PARKED, 97, 1, DEVICE, "slots parked in the ring (STATUS REQUEUE) until CONFIG_EPOCH moves") \
+	X(AWAY,                96,  1, DEVICE, "workgroups that left for idleness; nonzero: a publisher must wake the device") \
+	X(PARKED,              97,  1, DEVICE, "slots parked in the ring (STATUS REQUEUE) until CONFIG_EPOCH moves") \
 	/* line 4: apart from TAIL, which every publish writes */ \
-	X(NOTIFY, 128, 1, HOST, "host threads asleep until something retires; a cpu kernel returns to wake them")
+	X(NOTIFY,             128,  1, HOST,   "host threads asleep until something retires; a cpu kernel returns to wake them")
 
 enum {
 #define X(name, word, words, writer, text) VYRE_CONTROL_##name = word,
 	VYRE_CONTROL_FIELDS(X)
 #undef X
 #define X(name, word, words, writer, text) VYRE_LIVE_##name = word,
-	    VYRE_LIVE_FIELDS(X)
+	VYRE_LIVE_FIELDS(X)
 #undef X
-		VYRE_CONTROL_MIN_WORDS = VYRE_CONTROL_OBSERVABLES,
+	VYRE_CONTROL_MIN_WORDS = VYRE_CONTROL_OBSERVABLES,
 	VYRE_LIVE_LINE_WORDS = 32,
 	VYRE_LIVE_WORDS = 5 * VYRE_LIVE_LINE_WORDS,
 	VYRE_TENANT_MASKS = 29,
@@ -81,20 +80,19 @@ enum {
 	VYRE_MAX_SLOTS = 1 << 20, /* also the most observables and debug records that an encoder allocates */
 };
 
-/* ---- ring slot (binding 1): 16 words, 64 bytes --------------------------------------------------------------------
- */
+/* ---- ring slot (binding 1): 16 words, 64 bytes -------------------------------------------------------------------- */
 #define VYRE_SLOT_FIELDS(X) \
-	X(STATUS, 0, 1, TURNS, "VYRE_SLOT_*: the host stores in EMPTY, DONE, FAULT; the device in the others") \
-	X(OPCODE, 1, 1, HOST, "what to run") \
-	X(TENANT, 2, 1, HOST, "who asked; stamped by the loader from the publisher handle") \
-	X(PRIORITY, 3, 1, HOST, "0 critical 1 high 2 normal 3 low 4 idle") \
-	X(ARG0, 4, 12, TURNS, "arguments; result words after DONE; code and detail after FAULT")
+	X(STATUS,   0,  1, TURNS, "VYRE_SLOT_*: the host stores in EMPTY, DONE, FAULT; the device in the others") \
+	X(OPCODE,   1,  1, HOST,  "what to run") \
+	X(TENANT,   2,  1, HOST,  "who asked; stamped by the loader from the publisher handle") \
+	X(PRIORITY, 3,  1, HOST,  "0 critical 1 high 2 normal 3 low 4 idle") \
+	X(ARG0,     4, 12, TURNS, "arguments; result words after DONE; code and detail after FAULT")
 
 enum {
 #define X(name, word, words, writer, text) VYRE_SLOT_WORD_##name = word,
 	VYRE_SLOT_FIELDS(X)
 #undef X
-	    VYRE_SLOT_WORDS = 16,
+	VYRE_SLOT_WORDS = 16,
 	VYRE_SLOT_BYTES = 64,
 	VYRE_SLOT_ARGS = 12,
 };
@@ -106,38 +104,36 @@ enum {
 
 /* Why a slot ended in FAULT (its ARG0); ARG1 is the detail named here. */
 #define VYRE_FAULT_LIST(X) \
-	X(NONE, 0, "no fault") \
-	X(UNKNOWN_OPCODE, 1, "no handler for this opcode (detail: the opcode)") \
-	X(TENANT, 2, "tenant id out of range (detail: the id)") \
-	X(PROTECTED_WORD, 3, "a built-in op touched a word it may not (detail: the word)") \
-	X(OUT_OF_RANGE, 4, "index out of range under bounds policy trap (detail: the index, low 32 bits)") \
-	X(TRAP, 5, "the handler trapped (detail: its code)") \
-	X(IO, 6, "an I/O request failed (detail: errno)") \
-	X(LOOP_BUDGET, 7, "loop budget spent") \
-	X(PACKED, 8, "malformed packed slot") \
-	X(CANCELLED, 9, "cancelled") \
-	X(NO_SPACE, 10, "frame or queue space exhausted") \
-	X(DEADLINE, 11, "deadline passed")
+	X(NONE,            0, "no fault") \
+	X(UNKNOWN_OPCODE,  1, "no handler for this opcode (detail: the opcode)") \
+	X(TENANT,          2, "tenant id out of range (detail: the id)") \
+	X(PROTECTED_WORD,  3, "a built-in op touched a word it may not (detail: the word)") \
+	X(OUT_OF_RANGE,    4, "index out of range under bounds policy trap (detail: the index, low 32 bits)") \
+	X(TRAP,            5, "the handler trapped (detail: its code)") \
+	X(IO,              6, "an I/O request failed (detail: errno)") \
+	X(LOOP_BUDGET,     7, "loop budget spent") \
+	X(PACKED,          8, "malformed packed slot") \
+	X(CANCELLED,       9, "cancelled") \
+	X(NO_SPACE,       10, "frame or queue space exhausted") \
+	X(DEADLINE,       11, "deadline passed")
 
 enum {
 #define X(name, value) VYRE_SLOT_##name = value,
 	VYRE_SLOT_STATUS_LIST(X)
 #undef X
 #define X(name, value) VYRE_PRIORITY_##name = value,
-	    VYRE_PRIORITY_LIST(X)
+	VYRE_PRIORITY_LIST(X)
 #undef X
 #define X(name, value, text) VYRE_FAULT_##name = value,
-		VYRE_FAULT_LIST(X)
+	VYRE_FAULT_LIST(X)
 #undef X
 };
 
-/* ---- opcodes -------------------------------------------------------------------------------------------------------
- */
+/* ---- opcodes ------------------------------------------------------------------------------------------------------- */
 #define VYRE_OPCODE_LIST(X) \
-	X(NOP, 0u) \
-	X(STORE_U32, 1u) X(ATOMIC_ADD, 2u) X(LOAD_U32, 3u) X(COMPARE_SWAP, 4u) X(MEMCPY, 5u) X(DFA_STEP, 6u) \
-	    X(BATCH_FENCE, 7u) X(LOAD_MISS, 0xFFFDu) X(PRINTF, 0xFFFEu) X(PACKED_SLOT, 0x80000001u) \
-		X(SHUTDOWN, 0xFFFFFFFFu)
+	X(NOP, 0u) X(STORE_U32, 1u) X(ATOMIC_ADD, 2u) X(LOAD_U32, 3u) X(COMPARE_SWAP, 4u) X(MEMCPY, 5u) \
+	X(DFA_STEP, 6u) X(BATCH_FENCE, 7u) X(LOAD_MISS, 0xFFFDu) X(PRINTF, 0xFFFEu) \
+	X(PACKED_SLOT, 0x80000001u) X(SHUTDOWN, 0xFFFFFFFFu)
 #define X(name, value) static const uint32_t VYRE_OPCODE_##name = value;
 VYRE_OPCODE_LIST(X)
 #undef X
@@ -148,8 +144,7 @@ static inline int vyre_opcode_is_system(uint32_t opcode)
 	return (opcode >> 31) != 0 || (opcode >= 0xFFF0u && opcode <= 0xFFFFu) || opcode <= 7u;
 }
 
-/* ---- debug log (binding 2) and io queue (binding 3) ----------------------------------------------------------------
- */
+/* ---- debug log (binding 2) and io queue (binding 3) ---------------------------------------------------------------- */
 enum {
 	VYRE_DEBUG_RECORD_WORDS = 4, /* format id, a, b, 16 x slot index */
 	VYRE_DEBUG_RECORDS = 64,
@@ -188,8 +183,7 @@ static inline void vyre_control_encode_live(uint32_t *words, uint32_t tenants, u
 	words[VYRE_CONTROL_ABI_VERSION] = VYRE_ABI_VERSION_NOW;
 	words[VYRE_CONTROL_CONTROL_WORDS] = VYRE_CONTROL_MIN_WORDS + observables;
 	words[VYRE_CONTROL_RING_SLOTS] = slots;
-	words[VYRE_CONTROL_TENANT_LIMIT] =
-	    tenants < (uint32_t)VYRE_TENANT_MASKS ? tenants : (uint32_t)VYRE_TENANT_MASKS;
+	words[VYRE_CONTROL_TENANT_LIMIT] = tenants < (uint32_t)VYRE_TENANT_MASKS ? tenants : (uint32_t)VYRE_TENANT_MASKS;
 }
 
 #endif
