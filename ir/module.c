@@ -215,6 +215,11 @@ void vyrec_module_destroy(struct vyrec_module *m)
 #undef X
 	free(m->refs);
 	free(m->comments);
+	free(m->layout.block_ends);
+	free(m->layout.unit_ends);
+	free(m->layout.blanks);
+	free(m->layout.typed_locals);
+	free(m->layout.typed_consts);
 	interner_destroy(m->names);
 	free(m);
 }

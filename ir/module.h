@@ -221,7 +221,7 @@ struct vyrec_expr_node {
 	uint8_t kind;
 	uint8_t type; /* vyrec_type of the value; VOID for an atomic store, or a call of a fn without result */
 	uint8_t policy, order, scope;
-	uint8_t pad;
+	uint8_t pad; /* LIT: 16 or 2 = so written in the source; only the printer reads it, with PRINT_COMMENTS */
 	uint16_t code;
 	vyrec_loc loc;
 	uint32_t sym;
@@ -362,6 +362,19 @@ struct vyrec_comment {
 	bool blank_before;
 };
 
+/* How the source was laid out, for `vyrec fmt`; all zero in a module that was not parsed. Only parser and printer touch
+ * it; a clone has none. */
+struct vyrec_layout {
+	vyrec_loc *block_ends; /* by vyrec_block: its closing brace */
+	uint32_t block_end_count, block_end_capacity;
+	vyrec_loc *unit_ends; /* by vyrec_unit */
+	uint32_t unit_end_count, unit_end_capacity;
+	uint32_t *blanks; /* lines with a blank line before them, rising */
+	uint32_t blank_count, blank_capacity;
+	uint8_t *typed_locals, *typed_consts; /* by vyrec_local, vyrec_const: 1 = the source wrote its type */
+	uint32_t typed_local_capacity, typed_const_capacity;
+};
+
 /* Growable arrays: node 0 of each is a zeroed dummy. Read them freely; append through the functions below. */
 struct vyrec_module {
 	vyrec_name file; /* name of the source, for messages */
@@ -387,6 +400,7 @@ struct vyrec_module {
 	uint32_t ref_count, ref_capacity;
 	struct vyrec_comment *comments;
 	uint32_t comment_count, comment_capacity;
+	struct vyrec_layout layout;
 	struct vyrec_interner *names;
 };
 
