@@ -43,7 +43,20 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(RESERVED,           151,  9, HOST,   "zero") \
 	X(OBSERVABLES,        160,  0, DEVICE, "results of built-in opcodes, as many as the host asked for")
 
-/* Live block, at control[EXT_BASE]; a line is 32 words (128 bytes), one writer each. */
+/* Live block, at control[EXT_BASE]; a line is 32 words (128 bytes), one writer each.
+ *
+ * Rules of the live feed that no single word shows
+ *   claim    The compare-exchange STATUS: PUBLISHED -> CLAIMED alone decides who runs a slot. HEAD only hands out
+ *            positions to look at, and never passes TAIL: a worker that finds the slot at HEAD PUBLISHED before TAIL
+ *            covers it may claim it by its STATUS, but leaves HEAD where it is. (If it moved HEAD, a slow worker's old
+ *            slot, still PUBLISHED one lap later, could push HEAD past a position that is published only afterwards,
+ *            and nobody would ever look there.)
+ *   parked   A worker that has just entered has seen no CONFIG_EPOCH yet: with PARKED nonzero it scans the ring once.
+ *            (It may have parked a slot under an old mask, returned for NOTIFY, and missed the change.)
+ *   sleep    After RETIRED moves (seq_cst) a worker reads NOTIFY (seq_cst) and returns if it is nonzero; a waiter adds
+ *            to NOTIFY (seq_cst), then reads RETIRED (seq_cst) and STATUS: one of the two sees the other.
+ *   leave    A worker adds to AWAY (seq_cst), then reads TAIL, HEAD, the head slot, STOP and CONFIG_EPOCH again
+ *            (seq_cst); a publisher stores TAIL (seq_cst), then reads AWAY (seq_cst): the same argument. */
 #define VYRE_LIVE_FIELDS(X) \
 	/* line 0 */ \
 	X(TAIL,                 0,  1, HOST,   "positions whose slot bytes are complete") \
