@@ -1,0 +1,123 @@
+/* common.c - clocks, medians, pinned threads, and the bench set opened on the cpu device. */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+
+double bench_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+void bench_pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	sched_setaffinity(0, sizeof set, &set); /* refused where that processor is not ours: then we run unpinned */
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+double bench_median(double *values, unsigned count)
+{
+	qsort(values, count, sizeof *values, compare);
+	return bench_percentile(values, count, 50);
+}
+
+double bench_percentile(const double *sorted, unsigned count, double percent)
+{
+	return sorted[(unsigned)((count - 1) * percent / 100)];
+}
+
+void bench_die(const char *what, const char *why)
+{
+	fprintf(stderr, "vyre-bench: %s: %s\n", what, why);
+	exit(1);
+}
+
+void bench_check(vyre_status status, const char *what)
+{
+	if (status != VYRE_OK)
+		bench_die(what, vyre_last_error());
+}
+
+static uint32_t find_op(const struct bench_set *set, const char *name)
+{
+	const struct vyre_blob_op *op = vyre_blob_find_op(set->blob, NULL, name);
+
+	if (!op)
+		bench_die(name, "the bench blob lacks this op");
+	return op->opcode;
+}
+
+static vyre_buffer make_buffer(struct bench_set *set, uint64_t bytes, void *mapped)
+{
+	vyre_buffer buffer;
+
+	bench_check(vyre_buffer_create(set->device, bytes, &buffer), "buffer");
+	bench_check(vyre_buffer_map(set->device, buffer, mapped), "map");
+	return buffer;
+}
+
+void bench_set_open(struct bench_set *set, const char *blob_path, uint64_t text_bytes)
+{
+	void *text, *table, *sink;
+
+	bench_check(vyre_blob_open_file(blob_path, &set->blob), "blob");
+	bench_check(vyre_device_open("cpu", &set->device), "device");
+	set->text = make_buffer(set, text_bytes, &text);
+	set->table = make_buffer(set, 256 * sizeof(uint32_t), &table);
+	set->sink = make_buffer(set, BENCH_SINK_WORDS * sizeof(uint32_t), &sink);
+	set->text_bytes = text, set->table_words = table, set->sink_words = sink;
+
+	struct vyre_binding bindings[] = {{"text", set->text}, {"table", set->table}, {"sink", set->sink}};
+	struct vyre_kernel_params kernel = {.blob = set->blob, .bindings = bindings, .binding_count = 3};
+	bench_check(vyre_kernel_create(set->device, &kernel, &set->kernel), "kernel");
+	set->add3 = find_op(set, "add3");
+	set->first_word = find_op(set, "first_word");
+	set->count_byte = find_op(set, "count_byte");
+	set->crc32 = find_op(set, "crc32");
+}
+
+void bench_set_close(struct bench_set *set)
+{
+	vyre_kernel_destroy(set->kernel);
+	bench_check(vyre_buffer_destroy(set->device, set->sink), "sink");
+	bench_check(vyre_buffer_destroy(set->device, set->table), "table");
+	bench_check(vyre_buffer_destroy(set->device, set->text), "text");
+	vyre_device_close(set->device);
+	vyre_blob_close(set->blob);
+}
+
+void bench_ring_open(struct bench_ring_pair *pair, struct bench_set *set, uint32_t slots)
+{
+	struct vyre_ring_params params = {
+	    .kernel = set->kernel,
+	    .slots = slots,
+	    .workers = 1,
+	    .idle_ns = VYRE_FOREVER,
+	    .flags = VYRE_RING_PIN,
+	};
+
+	bench_pin(BENCH_PUBLISHER_CPU); /* VYRE_RING_PIN puts worker 0 on processor 1 */
+	bench_check(vyre_ring_create(&params, &pair->ring), "ring");
+	bench_check(vyre_publisher_create(pair->ring, 0, &pair->publisher), "publisher");
+}
+
+void bench_ring_close(struct bench_ring_pair *pair)
+{
+	bench_check(vyre_ring_stop(pair->ring, 1, VYRE_FOREVER), "stop");
+	vyre_publisher_destroy(pair->publisher);
+	vyre_ring_destroy(pair->ring);
+}
