@@ -1,0 +1,125 @@
+/* bounds.c - gives every access its policy, and takes the check from accesses that cannot miss.
+ *
+ * Enters: verified IR without calls. Leaves: no access with policy DEFAULT; an access whose index is certainly inside its
+ * array is UNCHECKED. Invariant: an access that is not proved keeps what the program asked for. A buffer with a declared
+ * length has at least that many elements (the loader refuses a smaller one), one without may have any number.
+ *
+ * A walk in order of the text carries the facts (range.c): lets, counters, the conditions of the blocks around. What it
+ * cannot prove inside a counted loop, hoist.c may check once in front of the loop.
+ */
+#include "passes/hoist.h"
+#include "passes/range.h"
+
+struct prover {
+	struct vyrec_module *m;
+	vyrec_policy default_policy;
+	struct vyrec_facts facts;
+	bool changed;
+};
+
+static void settle(struct prover *p, uint8_t *policy, vyrec_expr index, vyrec_array array)
+{
+	uint8_t old = *policy;
+	if (*policy == VYREC_POLICY_DEFAULT)
+		*policy = (uint8_t)p->default_policy;
+	if (index && vyrec_facts_in_range(&p->facts, index, array))
+		*policy = VYREC_POLICY_UNCHECKED;
+	p->changed |= *policy != old;
+}
+
+static void prove_expr(struct prover *p, vyrec_expr e)
+{
+	struct vyrec_expr_node *n = &p->m->exprs[e];
+	vyrec_expr operand;
+	if (n->kind == VYREC_EXPR_ANDALSO || n->kind == VYREC_EXPR_ORELSE) {
+		prove_expr(p, n->arg[0]);
+		struct vyrec_mark mark = vyrec_facts_enter(&p->facts);
+		vyrec_facts_assume(&p->facts, n->arg[0], n->kind == VYREC_EXPR_ANDALSO);
+		prove_expr(p, n->arg[1]);
+		vyrec_facts_leave(&p->facts, mark);
+		return;
+	}
+	for (uint32_t i = 0; (operand = vyrec_expr_operand(p->m, e, i)); i++)
+		prove_expr(p, operand);
+	if (n->kind == VYREC_EXPR_LOAD || n->kind == VYREC_EXPR_ATOMIC)
+		settle(p, &n->policy, n->arg[0], n->sym);
+}
+
+static void prove_block(struct prover *p, vyrec_block block);
+
+static bool ends(const struct prover *p, vyrec_block block)
+{
+	uint32_t count = block ? p->m->blocks[block].count : 0;
+	return count && vyrec_is_end(p->m, vyrec_block_stmt(p->m, block, count - 1));
+}
+
+static void prove_scope(struct prover *p, vyrec_block block, vyrec_stmt loop, vyrec_expr condition, bool truth)
+{
+	struct vyrec_mark mark = vyrec_facts_enter(&p->facts);
+	if (!block)
+		return;
+	if (loop)
+		vyrec_facts_for(&p->facts, loop);
+	if (condition)
+		vyrec_facts_assume(&p->facts, condition, truth);
+	prove_block(p, block);
+	vyrec_facts_leave(&p->facts, mark);
+}
+
+static void prove_children(struct prover *p, vyrec_stmt s)
+{
+	const struct vyrec_stmt_node *n = &p->m->stmts[s];
+	vyrec_block child;
+	switch (n->kind) {
+	case VYREC_STMT_IF:
+		prove_scope(p, n->body[0], 0, n->expr[0], true);
+		prove_scope(p, n->body[1], 0, n->expr[0], false);
+		if (ends(p, n->body[0])) /* if i >= length(a) { return }: the rest has i < length(a) */
+			vyrec_facts_assume(&p->facts, n->expr[0], false);
+		else if (ends(p, n->body[1]))
+			vyrec_facts_assume(&p->facts, n->expr[0], true);
+		break;
+	case VYREC_STMT_FOR:
+		prove_scope(p, n->body[0], s, 0, false);
+		break;
+	case VYREC_STMT_REGION: /* opens no scope */
+		prove_block(p, n->body[0]);
+		break;
+	default:
+		for (uint32_t i = 0; (child = vyrec_child_block(p->m, s, i)); i++)
+			prove_scope(p, child, 0, 0, false);
+	}
+}
+
+static void prove_block(struct prover *p, vyrec_block block)
+{
+	for (uint32_t i = 0; i < p->m->blocks[block].count; i++) {
+		vyrec_stmt s = vyrec_block_stmt(p->m, block, i);
+		struct vyrec_stmt_node *n = &p->m->stmts[s];
+		vyrec_expr operand;
+		for (uint32_t k = 0; (operand = vyrec_stmt_operand(p->m, s, k)); k++)
+			prove_expr(p, operand);
+		if (n->kind == VYREC_STMT_STORE)
+			settle(p, &n->policy, n->expr[0], n->array);
+		if (n->kind == VYREC_STMT_ASYNC_LOAD || n->kind == VYREC_STMT_ASYNC_STORE)
+			settle(p, &n->policy, 0, 0);
+		if (n->kind == VYREC_STMT_LET)
+			vyrec_facts_let(&p->facts, n->local, n->expr[0]);
+		prove_children(p, s);
+	}
+}
+
+bool vyrec_pass_bounds(struct vyrec_module *m, const struct vyrec_pass_options *options, struct vyrec_diags *diags)
+{
+	struct prover p = {.m = m, .default_policy = options->bounds ? options->bounds : VYREC_POLICY_CHECKED};
+	struct vyrec_body body = {0};
+	(void)diags;
+	while (vyrec_next_body(m, &body)) {
+		vyrec_facts_begin(&p.facts, m, &body);
+		prove_block(&p, body.block);
+		vyrec_facts_finish(&p.facts);
+	}
+	if (options->level)
+		p.changed |= vyrec_hoist_checks(m);
+	return p.changed;
+}
