@@ -1,0 +1,263 @@
+/* codegen.c - a lowered module to a slice: lower, optimise, emit, link, measure.
+ *
+ * Enters: a module after the pipeline, a target. Leaves: a slice, or errors in diags and an empty slice.
+ * Invariant: whatever fails, the process goes on and nothing that this file owns leaks, but for the LLVM context of a
+ * compilation that ended in a fatal error of LLVM (llvm_guard.c says why).
+ *
+ * When LLVM refuses a megakernel, its words name no line of ours. Then the op at fault is searched: the program is
+ * compiled again with all cases of its dispatch emptied but one. That is slow, and only done after a failure.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/llvm.h"
+
+/* What one compilation holds; finished by finish(). */
+struct job {
+	LLVMContextRef context;
+	LLVMModuleRef module;
+	struct vyrec_llvm_emit emit;
+	bool fatal; /* LLVM was left by longjmp: its objects must not be touched */
+};
+
+static void finish(struct job *job)
+{
+	if (job->fatal)
+		return;
+	vyrec_llvm_emit_finish(&job->emit);
+	if (job->module)
+		LLVMDisposeModule(job->module);
+	if (job->context)
+		LLVMContextDispose(job->context);
+}
+
+static void run_emit(void *user)
+{
+	vyrec_llvm_emit(user);
+}
+
+/* Lowers and emits. False with job->emit.message set where LLVM failed, or with diags alone where the lowering did. */
+static bool compile(struct job *job, struct vyrec_module *module, const struct vyrec_target *target,
+		    const struct vyrec_codegen_options *options, struct vyrec_diags *diags,
+		    void (*tamper)(LLVMModuleRef module))
+{
+	double start = vyrec_now_ms();
+	*job = (struct job){.context = LLVMContextCreate()};
+	job->module = LLVMModuleCreateWithNameInContext(vyrec_name_text(module, module->file), job->context);
+	if (!vyrec_llvm_lower(module, target, job->context, job->module, diags))
+		return false;
+	if (tamper)
+		tamper(job->module);
+	job->emit = (struct vyrec_llvm_emit){
+	    .context = job->context, .module = job->module, .target = target, .options = options};
+	job->emit.times.lower = vyrec_now_ms() - start;
+	job->fatal = !vyrec_llvm_guard(run_emit, &job->emit, job->emit.message, sizeof job->emit.message);
+	return !job->fatal && !job->emit.failed;
+}
+
+/* ---- who is to blame ------------------------------------------------------------------------------------------------- */
+
+/* The switch with the most cases: in an assembled program, the dispatch. */
+struct dispatch_search {
+	vyrec_stmt best;
+	uint32_t cases;
+};
+
+static void see_stmt(void *user, struct vyrec_module *m, vyrec_stmt stmt)
+{
+	struct dispatch_search *search = user;
+	if (m->stmts[stmt].kind == VYREC_STMT_SWITCH && m->stmts[stmt].count > search->cases) {
+		search->best = stmt;
+		search->cases = m->stmts[stmt].count;
+	}
+}
+
+static vyrec_stmt find_dispatch(struct vyrec_module *m, vyrec_unit unit)
+{
+	struct dispatch_search search = {0};
+	struct vyrec_walker walker = {.stmt = see_stmt, .user = &search};
+	vyrec_walk_block(m, m->units[unit].body, &walker);
+	return search.best;
+}
+
+static void keep_only_case(struct vyrec_module *m, vyrec_stmt dispatch, uint32_t keep)
+{
+	const struct vyrec_stmt_node s = m->stmts[dispatch];
+	vyrec_block kept = m->refs[s.list + 2 * keep + 1];
+	for (uint32_t i = 0; i < s.count; i++)
+		if (m->refs[s.list + 2 * i + 1] != kept)
+			vyrec_set_block(m, m->refs[s.list + 2 * i + 1], NULL, 0);
+}
+
+static vyrec_handler find_handler(const struct vyrec_module *m, vyrec_unit unit, uint32_t opcode)
+{
+	const struct vyrec_unit_node *u = &m->units[unit];
+	for (uint32_t i = 0; i < u->item_count; i++) {
+		uint32_t index = m->refs[u->items + 2 * i + 1];
+		if (m->refs[u->items + 2 * i] == VYREC_ITEM_HANDLER && m->handlers[index].opcode == opcode)
+			return index;
+	}
+	return 0;
+}
+
+static bool compiles(struct vyrec_module *module, const struct vyrec_target *target,
+		     const struct vyrec_codegen_options *options, void (*tamper)(LLVMModuleRef module))
+{
+	struct vyrec_diags ignored = {0};
+	struct job job;
+	bool fine = compile(&job, module, target, options, &ignored, tamper);
+	finish(&job);
+	vyrec_diags_finish(&ignored);
+	return fine;
+}
+
+/* A copy of the module in which the other units are empty programs, and of the unit's dispatch only one case is left
+ * (keep_case = cases: all). */
+static struct vyrec_module *isolate(const struct vyrec_module *module, vyrec_unit unit, uint32_t keep_case)
+{
+	struct vyrec_module *copy = vyrec_module_clone(module);
+	for (vyrec_unit other = 1; other < copy->unit_count; other++)
+		if (other != unit)
+			vyrec_set_block(copy, copy->units[other].body, NULL, 0);
+	vyrec_stmt dispatch = find_dispatch(copy, unit);
+	if (dispatch && keep_case < copy->stmts[dispatch].count)
+		keep_only_case(copy, dispatch, keep_case);
+	return copy;
+}
+
+static void blame(struct vyrec_module *module, const struct vyrec_target *target,
+		  const struct vyrec_codegen_options *options, const char *words, struct vyrec_diags *diags,
+		  void (*tamper)(LLVMModuleRef module))
+{
+	for (vyrec_unit unit = 1; unit < module->unit_count; unit++) {
+		struct vyrec_module *alone = isolate(module, unit, UINT32_MAX);
+		vyrec_stmt dispatch = find_dispatch(alone, unit);
+		uint32_t cases = dispatch ? alone->stmts[dispatch].count : 0;
+		bool guilty = !compiles(alone, target, options, tamper);
+		const char *name = vyrec_name_text(module, module->units[unit].name);
+		for (uint32_t i = 0; guilty && i < cases; i++) {
+			uint32_t opcode = alone->refs[alone->stmts[dispatch].list + 2 * i];
+			vyrec_handler handler = find_handler(module, unit, opcode);
+			struct vyrec_module *one = handler ? isolate(module, unit, i) : NULL;
+			if (one && !compiles(one, target, options, tamper)) {
+				vyrec_diags_add(diags, VYREC_ERROR, "", module->handlers[handler].loc,
+						"%s cannot compile op %s of set %s: %s", target->name,
+						vyrec_name_text(module, module->handlers[handler].name), name, words);
+				vyrec_module_destroy(one);
+				vyrec_module_destroy(alone);
+				return;
+			}
+			if (one)
+				vyrec_module_destroy(one);
+		}
+		vyrec_module_destroy(alone);
+		if (guilty) {
+			vyrec_diags_add(diags, VYREC_ERROR, "", module->units[unit].loc, "%s cannot compile %s: %s",
+					target->name, name, words);
+			return;
+		}
+	}
+	vyrec_diags_add(diags, VYREC_ERROR, "", 0, "%s cannot compile the module: %s", target->name, words);
+}
+
+/* ---- slices ---------------------------------------------------------------------------------------------------------- */
+
+static uint32_t shared_bytes(const struct vyrec_module *m, vyrec_unit unit)
+{
+	const struct vyrec_unit_node *u = &m->units[unit];
+	uint32_t bytes = 0;
+	for (uint32_t i = 0; i < u->item_count; i++) {
+		const struct vyrec_array_node *array = &m->arrays[m->refs[u->items + 2 * i + 1]];
+		if (m->refs[u->items + 2 * i] == VYREC_ITEM_SHARED)
+			bytes += array->count * vyrec_type_bytes(array->element);
+	}
+	return bytes;
+}
+
+/* Room for return addresses, alignment and a signal-free red zone, beyond what LLVM counted. */
+enum { STACK_SLACK = 256 };
+
+static bool measure(struct vyrec_slice *out, const struct vyrec_module *module, struct vyrec_diags *diags)
+{
+	uint32_t units = module->unit_count - 1;
+	out->entries = vyrec_alloc(units * sizeof *out->entries);
+	out->stack_bytes = vyrec_alloc(units * sizeof *out->stack_bytes);
+	out->shared_bytes = vyrec_alloc(units * sizeof *out->shared_bytes);
+	for (vyrec_unit unit = 1; unit <= units; unit++) {
+		char name[VYREC_MAX_NAME_BYTES + 16];
+		uint32_t others;
+		vyrec_llvm_symbol(module, unit, name, sizeof name);
+		out->entries[unit - 1] = vyrec_elf_symbol(out->image, out->image_bytes, name);
+		if (!out->entries[unit - 1]) {
+			vyrec_diags_add(diags, VYREC_ERROR, "", module->units[unit].loc,
+					"the linked image for %s does not export %s", out->target->name, name);
+			return false;
+		}
+		uint32_t own = vyrec_elf_stack(out->image, out->image_bytes, out->entries[unit - 1], &others);
+		out->stack_bytes[unit - 1] = own + others + STACK_SLACK;
+		out->shared_bytes[unit - 1] = shared_bytes(module, unit);
+	}
+	return true;
+}
+
+static void keep_text(struct vyrec_slice *out, const struct job *job, const char *form)
+{
+	LLVMMemoryBufferRef from = job->emit.text;
+	if (form && !strcmp(form, "obj"))
+		from = job->emit.object;
+	if (!from)
+		return;
+	out->text_bytes = LLVMGetBufferSize(from);
+	out->text = vyrec_alloc(out->text_bytes + 1);
+	memcpy(out->text, LLVMGetBufferStart(from), out->text_bytes);
+}
+
+static bool link_job(struct vyrec_slice *out, const struct job *job, struct vyrec_diags *diags)
+{
+	char message[512] = "";
+	double start = vyrec_now_ms();
+	out->image = vyrec_link(LLVMGetBufferStart(job->emit.object), LLVMGetBufferSize(job->emit.object),
+				&out->image_bytes, message, sizeof message);
+	out->times.link = vyrec_now_ms() - start;
+	if (!out->image)
+		vyrec_diags_add(diags, VYREC_ERROR, "", 0, "linking for %s failed: %s", out->target->name, message);
+	return out->image != NULL;
+}
+
+bool vyrec_codegen_with(struct vyrec_module *module, const struct vyrec_target *target,
+			const struct vyrec_codegen_options *options, struct vyrec_slice *out,
+			struct vyrec_diags *diags, void (*tamper)(LLVMModuleRef module))
+{
+	struct job job;
+	uint32_t errors = diags->errors;
+	*out = (struct vyrec_slice){.target = target};
+	bool fine = compile(&job, module, target, options, diags, tamper);
+	if (!fine && diags->errors == errors)
+		blame(module, target, options, job.emit.message, diags, tamper);
+	if (fine) {
+		out->times = job.emit.times;
+		keep_text(out, &job, options->emit);
+		fine = link_job(out, &job, diags) && measure(out, module, diags);
+	}
+	finish(&job);
+	if (!fine)
+		vyrec_slice_finish(out);
+	return fine;
+}
+
+bool vyrec_codegen(struct vyrec_module *module, const struct vyrec_target *target,
+		   const struct vyrec_codegen_options *options, struct vyrec_slice *out, struct vyrec_diags *diags)
+{
+	return vyrec_codegen_with(module, target, options, out, diags, NULL);
+}
+
+void vyrec_slice_finish(struct vyrec_slice *slice)
+{
+	free(slice->image);
+	free(slice->text);
+	free(slice->entries);
+	free(slice->stack_bytes);
+	free(slice->shared_bytes);
+	*slice = (struct vyrec_slice){0};
+}

@@ -1,0 +1,304 @@
+/* llvm_unit.c - one LLVM function for each program of a module, and what every lowering function uses.
+ *
+ * Enters: a module after the pipeline. Leaves: `void vyre.<unit>(ptr launch)` as runtime/abi/cpu.h describes it.
+ * The prologue reads each buffer's pointer and count once; the record does not change during a call, so the optimiser
+ * may drop what is not used and read again what it cannot keep.
+ * Invariant: whatever the target cannot do is refused here or in the files beside, with its place, before LLVM's code
+ * generator sees it: LLVM answers an impossible request with abort().
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/llvm.h"
+#include "runtime/abi/cpu.h"
+
+/* ---- shared by the lowering files ------------------------------------------------------------------------------------ */
+
+void lower_refuse(struct lower *l, vyrec_loc loc, const char *format, ...)
+{
+	char text[400];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	l->failed = true;
+	for (uint32_t i = 0; i < l->diags->count; i++) {
+		const struct vyrec_diag *d = &l->diags->items[i];
+		if (d->loc == loc && d->severity == VYREC_ERROR && strstr(d->message, text))
+			return;
+	}
+	vyrec_diags_add(l->diags, VYREC_ERROR, "", loc, "%s cannot do %s", l->target->name, text);
+}
+
+LLVMTypeRef lower_type(struct lower *l, vyrec_type type, vyrec_loc loc)
+{
+	switch (type) {
+	case VYREC_BOOL:
+		return l->i1;
+	case VYREC_U32:
+	case VYREC_I32:
+		return l->i32;
+	case VYREC_U64:
+	case VYREC_I64:
+		return l->i64;
+	case VYREC_F32:
+		return l->f32;
+	case VYREC_F64:
+		if (!l->target->has_f64)
+			lower_refuse(l, loc, "f64; use f32, or compile this for a target that has f64");
+		return l->f64;
+	case VYREC_F16:
+		lower_refuse(l, loc, "f16; use f32, or keep the halves in a u16 buffer");
+		return l->f32;
+	default:
+		lower_refuse(l, loc, "a value of type %s", vyrec_type_name(type));
+		return l->i32;
+	}
+}
+
+LLVMTypeRef lower_element(struct lower *l, vyrec_type type, vyrec_loc loc)
+{
+	switch (type) {
+	case VYREC_BOOL:
+		return l->i32;
+	case VYREC_U8:
+	case VYREC_I8:
+		return l->i8;
+	case VYREC_U16:
+	case VYREC_I16:
+		return l->i16;
+	default:
+		return lower_type(l, type, loc);
+	}
+}
+
+LLVMValueRef lower_zero(struct lower *l, vyrec_type type)
+{
+	return type == VYREC_VOID ? NULL : LLVMConstNull(lower_type(l, type, 0));
+}
+
+LLVMValueRef lower_u32(struct lower *l, uint32_t value)
+{
+	return LLVMConstInt(l->i32, value, false);
+}
+
+LLVMBasicBlockRef lower_new_block(struct lower *l, const char *name)
+{
+	return LLVMAppendBasicBlockInContext(l->context, l->fn, name);
+}
+
+void lower_at(struct lower *l, LLVMBasicBlockRef block)
+{
+	LLVMBasicBlockRef here = LLVMGetInsertBlock(l->b);
+	if (here && here != block)
+		LLVMMoveBasicBlockAfter(block, LLVMGetLastBasicBlock(l->fn)); /* text in the order of the source */
+	LLVMPositionBuilderAtEnd(l->b, block);
+}
+
+void lower_go(struct lower *l, LLVMBasicBlockRef to)
+{
+	if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->b)))
+		LLVMBuildBr(l->b, to);
+}
+
+LLVMValueRef lower_intrinsic(struct lower *l, const char *name, LLVMTypeRef overload, LLVMValueRef *args,
+			     unsigned count)
+{
+	unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+	LLVMValueRef fn = LLVMGetIntrinsicDeclaration(l->module, id, &overload, overload ? 1 : 0);
+	return LLVMBuildCall2(l->b, LLVMGlobalGetValueType(fn), fn, args, count, "");
+}
+
+/* ---- prologue -------------------------------------------------------------------------------------------------------- */
+
+static LLVMValueRef node_of(struct lower *l, LLVMMetadataRef *parts, size_t count)
+{
+	return LLVMMetadataAsValue(l->context, LLVMMDNodeInContext2(l->context, parts, count));
+}
+
+static LLVMMetadataRef string_of(struct lower *l, const char *text)
+{
+	return LLVMMDStringInContext2(l->context, text, strlen(text));
+}
+
+static LLVMValueRef record_load(struct lower *l, LLVMTypeRef type, LLVMValueRef base, uint64_t offset, const char *name)
+{
+	LLVMValueRef at = LLVMConstInt(l->i64, offset, false);
+	LLVMValueRef load = LLVMBuildLoad2(l->b, type, LLVMBuildInBoundsGEP2(l->b, l->i8, base, &at, 1, ""), name);
+	LLVMSetAlignment(load, 8);
+	LLVMSetMetadata(load, l->kind_invariant, node_of(l, NULL, 0));
+	LLVMSetMetadata(load, l->kind_no_undef, node_of(l, NULL, 0));
+	return load;
+}
+
+/* The loader refuses a binding shorter than the declaration: a fact that lets LLVM drop checks such as table[x & 0xff]
+ * against u32[256]. The upper end says that a byte offset fits in 62 bits. */
+static void set_count_range(struct lower *l, LLVMValueRef load, uint64_t least)
+{
+	LLVMMetadataRef ends[] = {LLVMValueAsMetadata(LLVMConstInt(l->i64, least, false)),
+				  LLVMValueAsMetadata(LLVMConstInt(l->i64, UINT64_C(1) << 59, false))};
+	LLVMSetMetadata(load, l->kind_range, node_of(l, ends, 2));
+}
+
+static void load_buffer(struct lower *l, vyrec_array array, LLVMValueRef records, uint32_t binding)
+{
+	const struct vyrec_array_node *node = &l->m->arrays[array];
+	struct lower_array *to = &l->arrays[array];
+	char name[VYREC_MAX_NAME_BYTES + 16];
+	LLVMMetadataRef align = LLVMValueAsMetadata(LLVMConstInt(l->i64, 64, false));
+	snprintf(name, sizeof name, "%s.data", vyrec_name_text(l->m, node->name));
+	to->data = record_load(l, l->ptr, records, binding * sizeof(struct vyre_cpu_buffer), name);
+	LLVMSetMetadata(to->data, l->kind_align, node_of(l, &align, 1));
+	snprintf(name, sizeof name, "%s.count", vyrec_name_text(l->m, node->name));
+	to->count = record_load(l, l->i64, records,
+				binding * sizeof(struct vyre_cpu_buffer) + offsetof(struct vyre_cpu_buffer, count), name);
+	set_count_range(l, to->count, node->count);
+	to->never_empty = node->count != 0;
+	to->element = lower_element(l, node->element, node->loc);
+}
+
+/* Every buffer is a scope of one domain, and does not alias the scopes of all others. */
+static void set_alias_scopes(struct lower *l, const vyrec_array *buffers, uint32_t count, const char *unit)
+{
+	LLVMMetadataRef domain_parts[] = {string_of(l, unit)};
+	LLVMMetadataRef domain = LLVMMDNodeInContext2(l->context, domain_parts, 1);
+	LLVMMetadataRef *scopes = vyrec_alloc(count * sizeof *scopes), *others = vyrec_alloc(count * sizeof *others);
+	for (uint32_t i = 0; i < count; i++) {
+		LLVMMetadataRef parts[] = {string_of(l, vyrec_name_text(l->m, l->m->arrays[buffers[i]].name)), domain};
+		scopes[i] = LLVMMDNodeInContext2(l->context, parts, 2);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t other_count = 0;
+		for (uint32_t k = 0; k < count; k++)
+			if (k != i)
+				others[other_count++] = scopes[k];
+		l->arrays[buffers[i]].scope = node_of(l, &scopes[i], 1);
+		l->arrays[buffers[i]].no_alias = other_count ? node_of(l, others, other_count) : NULL;
+	}
+	free(scopes);
+	free(others);
+}
+
+static void lower_declarations(struct lower *l)
+{
+	const struct vyrec_unit_node *unit = &l->m->units[l->unit];
+	LLVMValueRef records =
+	    record_load(l, l->ptr, l->launch, offsetof(struct vyre_cpu_launch, buffers), "buffers");
+	vyrec_array *buffers = vyrec_alloc((unit->item_count + 1) * sizeof *buffers);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < unit->item_count; i++) {
+		uint32_t kind = l->m->refs[unit->items + 2 * i], index = l->m->refs[unit->items + 2 * i + 1];
+		if (kind == VYREC_ITEM_BUFFER) {
+			load_buffer(l, index, records, count);
+			buffers[count++] = index;
+		} else if (kind == VYREC_ITEM_SHARED) {
+			lower_array_alloca(l, index, l->m->arrays[index].loc);
+		}
+	}
+	set_alias_scopes(l, buffers, count, vyrec_name_text(l->m, unit->name));
+	free(buffers);
+	for (uint32_t i = 0; i < unit->item_count; i++)
+		if (l->m->refs[unit->items + 2 * i] == VYREC_ITEM_SHARED)
+			lower_array_zero(l, l->m->refs[unit->items + 2 * i + 1]);
+}
+
+/* ---- functions ------------------------------------------------------------------------------------------------------- */
+
+void vyrec_llvm_symbol(const struct vyrec_module *m, vyrec_unit unit, char *name, size_t bytes)
+{
+	snprintf(name, bytes, "vyre.%s", vyrec_name_text(m, m->units[unit].name));
+}
+
+static void add_attribute(struct lower *l, LLVMAttributeIndex where, const char *name, uint64_t value)
+{
+	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+	LLVMAddAttributeAtIndex(l->fn, where, LLVMCreateEnumAttribute(l->context, kind, value));
+}
+
+static void add_text_attribute(struct lower *l, const char *name, const char *value)
+{
+	LLVMAddAttributeAtIndex(l->fn, LLVMAttributeFunctionIndex,
+				LLVMCreateStringAttribute(l->context, name, (unsigned)strlen(name), value,
+							  (unsigned)strlen(value)));
+}
+
+/* No mustprogress, no willreturn: a loop that polls is a loop. no-builtins: the image has no library to call. */
+static void add_attributes(struct lower *l)
+{
+	add_attribute(l, LLVMAttributeFunctionIndex, "nounwind", 0);
+	add_text_attribute(l, "no-builtins", "");
+	add_text_attribute(l, "prefer-vector-width", l->target->vector_bits);
+	add_attribute(l, 1, "noalias", 0);
+	add_attribute(l, 1, "noundef", 0);
+	add_attribute(l, 1, "align", 8);
+	add_attribute(l, 1, "dereferenceable", sizeof(struct vyre_cpu_launch));
+}
+
+static void lower_unit(struct lower *l, vyrec_unit unit)
+{
+	char name[VYREC_MAX_NAME_BYTES + 16];
+	LLVMTypeRef type = LLVMFunctionType(l->none, &l->ptr, 1, false);
+	vyrec_llvm_symbol(l->m, unit, name, sizeof name);
+	l->unit = unit;
+	l->fn = LLVMAddFunction(l->module, name, type);
+	l->launch = LLVMGetParam(l->fn, 0);
+	LLVMSetValueName2(l->launch, "launch", 6);
+	add_attributes(l);
+
+	LLVMBasicBlockRef entry = lower_new_block(l, "entry"), start = lower_new_block(l, "start");
+	l->b = LLVMCreateBuilderInContext(l->context);
+	l->entry_b = LLVMCreateBuilderInContext(l->context);
+	LLVMPositionBuilderAtEnd(l->entry_b, entry);
+	LLVMPositionBuilderAtEnd(l->b, start);
+	lower_declarations(l);
+	lower_block(l, l->m->units[unit].body);
+	if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->b)))
+		LLVMBuildRetVoid(l->b);
+	LLVMBuildBr(l->entry_b, start);
+	LLVMDisposeBuilder(l->b);
+	LLVMDisposeBuilder(l->entry_b);
+}
+
+static void fill_types(struct lower *l)
+{
+	LLVMContextRef c = l->context;
+	l->i1 = LLVMInt1TypeInContext(c);
+	l->i8 = LLVMInt8TypeInContext(c);
+	l->i16 = LLVMInt16TypeInContext(c);
+	l->i32 = LLVMInt32TypeInContext(c);
+	l->i64 = LLVMInt64TypeInContext(c);
+	l->i128 = LLVMInt128TypeInContext(c);
+	l->f32 = LLVMFloatTypeInContext(c);
+	l->f64 = LLVMDoubleTypeInContext(c);
+	l->ptr = LLVMPointerTypeInContext(c, 0);
+	l->none = LLVMVoidTypeInContext(c);
+	l->kind_scope = LLVMGetMDKindIDInContext(c, "alias.scope", 11);
+	l->kind_no_alias = LLVMGetMDKindIDInContext(c, "noalias", 7);
+	l->kind_invariant = LLVMGetMDKindIDInContext(c, "invariant.load", 14);
+	l->kind_range = LLVMGetMDKindIDInContext(c, "range", 5);
+	l->kind_no_undef = LLVMGetMDKindIDInContext(c, "noundef", 7);
+	l->kind_align = LLVMGetMDKindIDInContext(c, "align", 5);
+}
+
+bool vyrec_llvm_lower(struct vyrec_module *m, const struct vyrec_target *target, LLVMContextRef context,
+		      LLVMModuleRef module, struct vyrec_diags *diags)
+{
+	struct lower l = {.m = m, .target = target, .diags = diags, .context = context, .module = module};
+	fill_types(&l);
+	for (vyrec_unit unit = 1; unit < m->unit_count; unit++) {
+		if (m->units[unit].kind != VYRE_UNIT_PROGRAM) {
+			lower_refuse(&l, m->units[unit].loc, "the set %s as it stands; assemble it to a program first",
+				     vyrec_name_text(m, m->units[unit].name));
+			continue;
+		}
+		l.arrays = vyrec_alloc((m->array_count + 1) * sizeof *l.arrays);
+		l.locals = vyrec_alloc((m->local_count + 1) * sizeof *l.locals);
+		l.log_fn = NULL;
+		lower_unit(&l, unit);
+		free(l.arrays);
+		free(l.locals);
+	}
+	return !l.failed;
+}
