@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -91,6 +92,7 @@ static double now(void)
 
 static void open_file(struct scan *s)
 {
+	struct stat st;
 	off_t end;
 
 	s->fd = open(s->path, O_RDONLY | O_CLOEXEC);
@@ -99,9 +101,11 @@ static void open_file(struct scan *s)
 			strerror(errno));
 		exit(1);
 	}
-	end = lseek(s->fd, 0, SEEK_END);
+	if (fstat(s->fd, &st) || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+		die(s->path, "not a regular file or a disk. Fix: save what it holds to a file and scan that.");
+	end = lseek(s->fd, 0, SEEK_END); /* st_size of a disk is 0 */
 	if (end < 0)
-		die(s->path, "this is a pipe or a socket, it has no length. Fix: save it to a file and scan that.");
+		die(s->path, strerror(errno));
 	s->bytes = (uint64_t)end;
 	s->chunk_count = (s->bytes + CHUNK_BYTES - 1) / CHUNK_BYTES;
 	s->chunk_crcs = calloc(s->chunk_count + 1, sizeof *s->chunk_crcs);
