@@ -1,0 +1,31 @@
+/* cpu_run.h - a module compiled and run on the cpu device through the public interfaces, with the interpreter's own
+ * types for buffers and slots, so that a test can put the two beside each other. */
+#ifndef VYRE_TESTS_CPU_RUN_H
+#define VYRE_TESTS_CPU_RUN_H
+#include "ir/ir.h"
+
+struct cpu_run_options {
+	vyrec_policy bounds; /* DEFAULT = checked */
+	unsigned level;      /* passes and LLVM; 0 .. 3 */
+	unsigned workers;    /* 0 = 1 */
+	const char *target;  /* NULL = x86-64-v3 */
+};
+
+/* A compiled module on an open device. Every call returns false with the reason in `message`. */
+struct cpu_run {
+	struct vyre_blob *blob;
+	struct vyre_device *device;
+	struct cpu_run_options options;
+	char message[512];
+};
+/* The module must be verified; it is not changed. */
+bool cpu_run_open(struct cpu_run *run, const struct vyrec_module *module, const struct cpu_run_options *options);
+void cpu_run_close(struct cpu_run *run);
+/* Publishes every slot of a set through the live ring and waits; statuses, result words and buffers come back. */
+bool cpu_run_slots(struct cpu_run *run, const char *set, struct vyrec_interp_slot *slots, uint32_t count,
+		   const struct vyrec_interp_buffer *buffers, uint32_t buffer_count);
+/* Dispatches a program once; fault[2] = {0, 0} or what it trapped with. */
+bool cpu_run_program(struct cpu_run *run, const char *program, const uint32_t workgroups[3],
+		     const struct vyrec_interp_buffer *buffers, uint32_t buffer_count, uint32_t fault[2]);
+
+#endif

@@ -1,0 +1,27 @@
+/* generate.h - random sets of handlers, as text, that have one right answer whatever the width and the interleaving. */
+#ifndef VYRE_TESTS_GENERATE_H
+#define VYRE_TESTS_GENERATE_H
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	GENERATE_REGION = 64,	/* u32 words of `out` that each op owns */
+	GENERATE_INPUT = 256,	/* elements of each input buffer */
+	GENERATE_SUMS = 8,	/* words of `sums`, which ops only add to */
+	GENERATE_OPCODE = 0x100 /* opcode of op 0 */
+};
+
+/* The text of a set named `random` with `ops` ops; free it. Op i writes out[64 i .. 64 i + 64), adds to sums, reads the
+ * inputs. The same seed gives the same text. */
+char *generate_set(uint64_t seed, unsigned ops);
+
+/* splitmix64: the tests' own stream of numbers. */
+static inline uint64_t generate_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9E3779B97F4A7C15u;
+	z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+	z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+	return z ^ z >> 31;
+}
+
+#endif
