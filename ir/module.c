@@ -158,6 +158,15 @@ static bool local_has_name(const struct vyrec_module *module, vyrec_name name)
 	for (uint32_t i = 1; i < module->array_count; i++)
 		if (module->arrays[i].name == name)
 			return true;
+	for (uint32_t i = 1; i < module->const_count; i++)
+		if (module->consts[i].name == name)
+			return true;
+	for (uint32_t i = 1; i < module->fn_count; i++)
+		if (module->fns[i].name == name)
+			return true;
+	for (uint32_t i = 1; i < module->handler_count; i++)
+		if (module->handlers[i].name == name)
+			return true;
 	return false;
 }
 

@@ -86,14 +86,3 @@ bool vyrec_expr_equal(const struct vyrec_module *m, vyrec_expr a, vyrec_expr b)
 			return false;
 	}
 }
-
-bool vyrec_expr_has(const struct vyrec_module *m, vyrec_expr e, vyrec_expr_kind kind)
-{
-	vyrec_expr operand;
-	if (m->exprs[e].kind == kind)
-		return true;
-	for (uint32_t i = 0; (operand = vyrec_expr_operand(m, e, i)); i++)
-		if (vyrec_expr_has(m, operand, kind))
-			return true;
-	return false;
-}

@@ -70,8 +70,6 @@ void vyrec_take_list(struct vyrec_module *m, vyrec_block block, struct vyrec_lis
 bool vyrec_expr_is_droppable(const struct vyrec_module *m, const struct vyrec_pass_options *options, vyrec_expr e);
 /* Same tree, node for node. */
 bool vyrec_expr_equal(const struct vyrec_module *m, vyrec_expr a, vyrec_expr b);
-/* Does any node under e have this kind? */
-bool vyrec_expr_has(const struct vyrec_module *m, vyrec_expr e, vyrec_expr_kind kind);
 static inline bool vyrec_is_end(const struct vyrec_module *m, vyrec_stmt s)
 {
 	return (vyrec_stmt_get_info(m->stmts[s].kind)->flags & VYREC_IS_END) != 0;

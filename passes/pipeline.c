@@ -6,7 +6,8 @@
  *
  * The order is one table, read from top to bottom. `lanes` stands before `bounds` where there is one lane: a loop over
  * `lane .. n step lanes` is then a plain counted loop, whose checks move in front of it. Inline, lanes and bounds run
- * again behind `mega`, for the scheduler that it wrote; on what was done before they find nothing to do.
+ * again behind `mega`, for the scheduler that it wrote; on what was done before they find nothing to do. The scheduler's
+ * own accesses are checked whatever the options say (a host may hand it nonsense), and its loops stay as written.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +27,11 @@ static const struct {
 	vyrec_pass pass;
 	enum when when; /* all of these must hold */
 } order[] = {
-    {VYREC_PASS_inline, ALWAYS},
-    {VYREC_PASS_lanes, ONE_LANE},
-    {VYREC_PASS_fold, OPTIMISE},
-    {VYREC_PASS_bounds, ALWAYS},
-    {VYREC_PASS_mega, NO_SETS},
-    {VYREC_PASS_inline, NO_SETS},
-    {VYREC_PASS_lanes, NO_SETS | ONE_LANE},
-    {VYREC_PASS_bounds, NO_SETS},
-    {VYREC_PASS_fold, OPTIMISE},
+    {VYREC_PASS_inline, ALWAYS},  {VYREC_PASS_lanes, ONE_LANE},
+    {VYREC_PASS_fold, OPTIMISE},  {VYREC_PASS_bounds, ALWAYS},
+    {VYREC_PASS_mega, NO_SETS}, /* this and the rows like it: for the scheduler */
+    {VYREC_PASS_inline, NO_SETS}, {VYREC_PASS_lanes, NO_SETS | ONE_LANE},
+    {VYREC_PASS_bounds, NO_SETS}, {VYREC_PASS_fold, OPTIMISE},
     {VYREC_PASS_dce, OPTIMISE},
 };
 
@@ -126,12 +123,16 @@ bool vyrec_run_pipeline(struct vyrec_module *module, const struct vyrec_pass_opt
 	struct vyrec_pass_times own;
 	unsigned holds =
 	    (options->level ? OPTIMISE : 0) | (options->one_lane ? ONE_LANE : 0) | (options->keep_sets ? 0 : NO_SETS);
+	struct vyrec_pass_options scheduler = *options;
+	scheduler.bounds = VYREC_POLICY_CHECKED;
+	scheduler.level = 0;
 	bool ok = true;
 	times = times ? times : &own;
 	*times = (struct vyrec_pass_times){0};
 	for (size_t i = 0; ok && i < sizeof order / sizeof *order; i++)
 		if ((order[i].when & ~holds) == 0)
-			ok = run_one(module, order[i].pass, options, diags, times);
+			ok = run_one(module, order[i].pass, order[i].when & NO_SETS ? &scheduler : options, diags,
+				     times);
 	if (options->time)
 		print_times(options, times);
 	return ok;
