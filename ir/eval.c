@@ -13,8 +13,7 @@
 
 #include "ir/eval.h"
 
-/* ---- bits and floats
- * -------------------------------------------------------------------------------------------------- */
+/* ---- bits and floats ------------------------------------------------------------------------------------- */
 
 static uint64_t low_bits(unsigned width)
 {
@@ -90,8 +89,7 @@ static double unpack(vyrec_type t, uint64_t a)
 	return t == VYREC_F32 ? (double)unpack_f32(a) : t == VYREC_F64 ? unpack_f64(a) : unpack_f16(a);
 }
 
-/* ---- what the rows call
- * ----------------------------------------------------------------------------------------------- */
+/* ---- what the rows call ---------------------------------------------------------------------------------- */
 
 static uint64_t ev_div_s(int64_t a, int64_t b)
 {
@@ -253,8 +251,7 @@ static uint64_t ev_from_f(vyrec_type to, vyrec_type from, uint64_t a)
 	return to == VYREC_F32 ? pack_f32((float)x) : to == VYREC_F64 ? pack_f64(x) : pack_f16(x);
 }
 
-/* ---- the switch
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the switch ------------------------------------------------------------------------------------------ */
 
 static const unsigned char widths[VYREC_TYPE_COUNT] = {
 #define X(name, value, bytes, text) [VYREC_##name] = VYREC_##name == VYREC_BOOL ? 1 : bytes * 8,
@@ -305,8 +302,7 @@ uint64_t vyrec_eval(vyrec_op op, vyrec_type t, uint64_t a, uint64_t b, uint64_t 
 	}
 }
 
-/* ---- elements
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- elements -------------------------------------------------------------------------------------------- */
 
 uint64_t vyrec_eval_load(vyrec_type element, const void *place)
 {
