@@ -23,15 +23,14 @@ static const struct {
 
 const char *token_kind_text(token_kind kind)
 {
-	static const char *const quoted[TOKEN_KIND_COUNT] = {
-	    [TOKEN_END] = "the end of the file",
-	    [TOKEN_NAME] = "a name",
-	    [TOKEN_INT] = "an integer",
-	    [TOKEN_FLOAT] = "a number",
-	    [TOKEN_STRING] = "a string",
-	    [TOKEN_ERROR] = "an unreadable character",
+	static const char *const quoted[TOKEN_KIND_COUNT] = {[TOKEN_END] = "the end of the file",
+							     [TOKEN_NAME] = "a name",
+							     [TOKEN_INT] = "an integer",
+							     [TOKEN_FLOAT] = "a number",
+							     [TOKEN_STRING] = "a string",
+							     [TOKEN_ERROR] = "an unreadable character",
 #define X(name, symbol) [TOKEN_##name] = "'" symbol "'",
-	    VYREC_PUNCT_LIST(X)
+							     VYREC_PUNCT_LIST(X)
 #undef X
 	};
 	return (unsigned)kind < TOKEN_KIND_COUNT ? quoted[kind] : "?";
@@ -149,7 +148,7 @@ static bool is_word(char c)
 
 static unsigned digit_value(char c)
 {
-	return is_digit(c)		? (unsigned)(c - '0')
+	return is_digit(c)	      ? (unsigned)(c - '0')
 	       : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
 	       : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
 				      : 99;
@@ -179,8 +178,9 @@ static struct token finish_int(struct lexer *lx, struct token token, size_t digi
 		if (c == '_')
 			continue;
 		if (token.value > (UINT64_MAX - d) / token.radix)
-			return fail(lx, token, "integer is larger than 18446744073709551615, the greatest u64; make it "
-					       "smaller");
+			return fail(lx, token,
+				    "integer is larger than 18446744073709551615, the greatest u64; make it "
+				    "smaller");
 		token.value = token.value * token.radix + d;
 	}
 	if (!digit_before)

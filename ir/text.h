@@ -12,4 +12,9 @@ enum { VYREC_PRINT_COMMENTS = 1 /* give the source's comments back: `vyrec fmt` 
 /* Prints a module; the caller frees the result (malloc). Fns of the prelude are not printed. */
 char *vyrec_print(const struct vyrec_module *module, unsigned flags, size_t *bytes);
 
+/* Words of the language that no declared name may be (of a fn: also no op, collective, atomic or builtin): the text could
+ * not be read back. The verifier asks; a builder's and a pass's names must keep to it. */
+bool vyrec_name_is_reserved(const char *name);
+bool vyrec_fn_name_is_reserved(const char *name);
+
 #endif
