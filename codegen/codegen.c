@@ -226,8 +226,8 @@ static bool link_job(struct vyrec_slice *out, const struct job *job, struct vyre
 }
 
 bool vyrec_codegen_with(struct vyrec_module *module, const struct vyrec_target *target,
-			const struct vyrec_codegen_options *options, struct vyrec_slice *out,
-			struct vyrec_diags *diags, void (*tamper)(LLVMModuleRef module))
+			const struct vyrec_codegen_options *options, struct vyrec_slice *out, struct vyrec_diags *diags,
+			void (*tamper)(LLVMModuleRef module))
 {
 	struct job job;
 	uint32_t errors = diags->errors;

@@ -48,7 +48,8 @@ static bool find_section(const struct image *image, uint32_t type, const char *n
 			    memcmp(found, name, room))
 				continue;
 		}
-		if (out->sh_type == type && out->sh_offset <= image->size && out->sh_size <= image->size - out->sh_offset)
+		if (out->sh_type == type && out->sh_offset <= image->size &&
+		    out->sh_size <= image->size - out->sh_offset)
 			return true;
 	}
 	return false;
@@ -61,16 +62,11 @@ static const struct {
 	int64_t tag;
 	const char *what;
 } forbidden[] = {
-    {DT_RELA, "dynamic relocations (DT_RELA)"},
-    {DT_REL, "dynamic relocations (DT_REL)"},
-    {36 /* DT_RELR */, "dynamic relocations (DT_RELR)"},
-    {DT_JMPREL, "imported functions (DT_JMPREL)"},
-    {DT_NEEDED, "a needed library (DT_NEEDED)"},
-    {DT_INIT, "a constructor (DT_INIT)"},
-    {DT_INIT_ARRAY, "constructors (DT_INIT_ARRAY)"},
-    {DT_FINI, "a destructor (DT_FINI)"},
-    {DT_FINI_ARRAY, "destructors (DT_FINI_ARRAY)"},
-    {DT_TEXTREL, "relocations of code (DT_TEXTREL)"},
+    {DT_RELA, "dynamic relocations (DT_RELA)"},		 {DT_REL, "dynamic relocations (DT_REL)"},
+    {36 /* DT_RELR */, "dynamic relocations (DT_RELR)"}, {DT_JMPREL, "imported functions (DT_JMPREL)"},
+    {DT_NEEDED, "a needed library (DT_NEEDED)"},	 {DT_INIT, "a constructor (DT_INIT)"},
+    {DT_INIT_ARRAY, "constructors (DT_INIT_ARRAY)"},	 {DT_FINI, "a destructor (DT_FINI)"},
+    {DT_FINI_ARRAY, "destructors (DT_FINI_ARRAY)"},	 {DT_TEXTREL, "relocations of code (DT_TEXTREL)"},
 };
 
 static const char *dynamic_fault(const struct image *image, const Elf64_Phdr *segment)

@@ -72,8 +72,8 @@ static void on_diagnostic(LLVMDiagnosticInfoRef info, void *user)
 
 static bool make_machine(struct vyrec_llvm_emit *e)
 {
-	static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess, LLVMCodeGenLevelDefault,
-						     LLVMCodeGenLevelAggressive};
+	static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
+						     LLVMCodeGenLevelDefault, LLVMCodeGenLevelAggressive};
 	const struct vyrec_target *t = e->target;
 	LLVMTargetRef target;
 	char *why = NULL;

@@ -83,7 +83,8 @@ static LLVMValueRef launch_word(struct lower *l, uint64_t offset)
 	LLVMValueRef at = LLVMConstInt(l->i64, offset, false);
 	LLVMValueRef word = LLVMBuildLoad2(l->b, l->i32, LLVMBuildInBoundsGEP2(l->b, l->i8, l->launch, &at, 1, ""), "");
 	LLVMSetAlignment(word, 4);
-	LLVMSetMetadata(word, l->kind_invariant, LLVMMetadataAsValue(l->context, LLVMMDNodeInContext2(l->context, NULL, 0)));
+	LLVMSetMetadata(word, l->kind_invariant,
+			LLVMMetadataAsValue(l->context, LLVMMDNodeInContext2(l->context, NULL, 0)));
 	return word;
 }
 

@@ -169,8 +169,8 @@ void lower_array_alloca(struct lower *l, vyrec_array array, vyrec_loc loc)
 	l->arrays[array].element = element;
 	l->arrays[array].count = wide(l, node->count);
 	l->arrays[array].never_empty = node->count != 0;
-	l->arrays[array].data = LLVMBuildAlloca(l->entry_b, LLVMArrayType2(element, node->count),
-						vyrec_name_text(l->m, node->name));
+	l->arrays[array].data =
+	    LLVMBuildAlloca(l->entry_b, LLVMArrayType2(element, node->count), vyrec_name_text(l->m, node->name));
 	LLVMSetAlignment(l->arrays[array].data, node->count > 8 ? 32 : 8);
 }
 
@@ -328,7 +328,8 @@ static LLVMValueRef make_log_function(struct lower *l)
 	}
 	LLVMSetLinkage(fn, LLVMInternalLinkage);
 
-	LLVMValueRef words = LLVMGetParam(fn, 0), count = LLVMGetParam(fn, 1), limit_args[] = {count, wide(l, VYRE_DEBUG_WORDS)};
+	LLVMValueRef words = LLVMGetParam(fn, 0), count = LLVMGetParam(fn, 1),
+		     limit_args[] = {count, wide(l, VYRE_DEBUG_WORDS)};
 	LLVMPositionBuilderAtEnd(b, start);
 	LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntEQ, count, none, ""), leave, look);
 
@@ -344,8 +345,8 @@ static LLVMValueRef make_log_function(struct lower *l)
 
 	LLVMPositionBuilderAtEnd(b, try);
 	LLVMValueRef new = LLVMBuildAdd(b, old, lower_u32(l, VYRE_DEBUG_RECORD_WORDS), "");
-	LLVMValueRef pair = LLVMBuildAtomicCmpXchg(b, words, old, new, LLVMAtomicOrderingMonotonic,
-						   LLVMAtomicOrderingMonotonic, false);
+	LLVMValueRef pair =
+	    LLVMBuildAtomicCmpXchg(b, words, old, new, LLVMAtomicOrderingMonotonic, LLVMAtomicOrderingMonotonic, false);
 	LLVMBuildCondBr(b, LLVMBuildExtractValue(b, pair, 1, ""), write, look);
 
 	LLVMPositionBuilderAtEnd(b, write);

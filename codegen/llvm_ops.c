@@ -12,9 +12,9 @@
 struct op_args {
 	const struct vyrec_expr_node *node;
 	LLVMValueRef a, b, c;
-	vyrec_type t;     /* of the operands */
+	vyrec_type t;	  /* of the operands */
 	LLVMTypeRef type; /* the same, in LLVM */
-	unsigned width;   /* bits */
+	unsigned width;	  /* bits */
 };
 
 typedef LLVMValueRef lower_row(struct lower *l, const struct op_args *x);
@@ -56,7 +56,8 @@ static LLVMValueRef masked_count(struct lower *l, const struct op_args *x)
 
 /* ---- integer arithmetic -------------------------------------------------------------------------------------------- */
 
-/* clang-format off: one row is one line */
+/* One row, one line. */
+/* clang-format off */
 #define ROW(name, value) static LLVMValueRef lower_##name(struct lower *l, const struct op_args *x) { (void)l; return value; }
 #define A x->a
 #define B x->b
@@ -94,10 +95,10 @@ ROW(sub_sat_s, two(l, x, "llvm.ssub.sat"))
 ROW(popcount, one(l, x, "llvm.ctpop"))
 ROW(bitreverse, one(l, x, "llvm.bitreverse"))
 ROW(byteswap, one(l, x, "llvm.bswap"))
-/* clang-format on */
+    /* clang-format on */
 
-/* a / 0 = all ones: the divisor that LLVM sees is never 0. */
-static LLVMValueRef lower_div_u(struct lower *l, const struct op_args *x)
+    /* a / 0 = all ones: the divisor that LLVM sees is never 0. */
+    static LLVMValueRef lower_div_u(struct lower *l, const struct op_args *x)
 {
 	LLVMValueRef zero = is_zero(l, B);
 	LLVMValueRef divisor = LLVMBuildSelect(l->b, zero, integer(x, 1), B, "");
@@ -181,8 +182,8 @@ static LLVMValueRef lower_mul_sat_s(struct lower *l, const struct op_args *x)
 static LLVMValueRef upper_half(struct lower *l, const struct op_args *x, LLVMOpcode extend)
 {
 	LLVMTypeRef wide = x->width == 64 ? l->i128 : l->i64;
-	LLVMValueRef product = LLVMBuildMul(l->b, LLVMBuildCast(l->b, extend, A, wide, ""),
-					    LLVMBuildCast(l->b, extend, B, wide, ""), "");
+	LLVMValueRef product =
+	    LLVMBuildMul(l->b, LLVMBuildCast(l->b, extend, A, wide, ""), LLVMBuildCast(l->b, extend, B, wide, ""), "");
 	return LLVMBuildTrunc(l->b, LLVMBuildLShr(l->b, product, LLVMConstInt(wide, x->width, false), ""), x->type, "");
 }
 
@@ -238,7 +239,8 @@ static LLVMValueRef unpack(struct lower *l, const struct op_args *x, unsigned bi
 		    : LLVMBuildLShr(l->b, top, lower_u32(l, 32 - bits), "");
 }
 
-/* clang-format off: one row is one line */
+/* One row, one line. */
+/* clang-format off */
 ROW(unpack_s8, unpack(l, x, 8, true))
 ROW(unpack_u8, unpack(l, x, 8, false))
 ROW(unpack_s4, unpack(l, x, 4, true))
@@ -265,9 +267,10 @@ ROW(copysign, two(l, x, "llvm.copysign"))
 static LLVMValueRef lower_sign_f(struct lower *l, const struct op_args *x)
 {
 	LLVMValueRef zero = LLVMConstNull(x->type);
-	LLVMValueRef down = LLVMBuildSelect(l->b, LLVMBuildFCmp(l->b, LLVMRealOLT, A, zero, ""),
-					    LLVMConstReal(x->type, -1), A, "");
-	return LLVMBuildSelect(l->b, LLVMBuildFCmp(l->b, LLVMRealOGT, A, zero, ""), LLVMConstReal(x->type, 1), down, "");
+	LLVMValueRef down =
+	    LLVMBuildSelect(l->b, LLVMBuildFCmp(l->b, LLVMRealOLT, A, zero, ""), LLVMConstReal(x->type, -1), A, "");
+	return LLVMBuildSelect(l->b, LLVMBuildFCmp(l->b, LLVMRealOGT, A, zero, ""), LLVMConstReal(x->type, 1), down,
+			       "");
 }
 
 static LLVMValueRef magnitude_against_infinity(struct lower *l, const struct op_args *x, LLVMRealPredicate predicate)
@@ -296,15 +299,15 @@ static LLVMValueRef fma_through_f64(struct lower *l, const struct op_args *x)
 	LLVMValueRef sum = LLVMBuildFAdd(b, p, c, "");
 	LLVMValueRef c_part = LLVMBuildFSub(b, sum, p, "");
 	LLVMValueRef p_part = LLVMBuildFSub(b, sum, c_part, "");
-	LLVMValueRef error =
-	    LLVMBuildFAdd(b, LLVMBuildFSub(b, p, p_part, ""), LLVMBuildFSub(b, c, c_part, ""), "");
+	LLVMValueRef error = LLVMBuildFAdd(b, LLVMBuildFSub(b, p, p_part, ""), LLVMBuildFSub(b, c, c_part, ""), "");
 	LLVMValueRef zero = LLVMConstNull(l->f64), step = LLVMConstInt(l->i64, 1, false);
 	LLVMValueRef bits = LLVMBuildBitCast(b, sum, l->i64, "");
 	LLVMValueRef even = is_zero(l, LLVMBuildAnd(b, bits, step, ""));
 	LLVMValueRef inexact = LLVMBuildFCmp(b, LLVMRealONE, error, zero, ""); /* false for infinities and NaN */
 	LLVMValueRef outward = LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildFCmp(b, LLVMRealOGT, error, zero, ""),
 					     LLVMBuildFCmp(b, LLVMRealOGT, sum, zero, ""), "");
-	LLVMValueRef odd = LLVMBuildSelect(b, outward, LLVMBuildAdd(b, bits, step, ""), LLVMBuildSub(b, bits, step, ""), "");
+	LLVMValueRef odd =
+	    LLVMBuildSelect(b, outward, LLVMBuildAdd(b, bits, step, ""), LLVMBuildSub(b, bits, step, ""), "");
 	bits = LLVMBuildSelect(b, LLVMBuildAnd(b, even, inexact, ""), odd, bits, "");
 	return LLVMBuildFPTrunc(b, LLVMBuildBitCast(b, bits, l->f64, ""), l->f32, "");
 }
@@ -351,7 +354,8 @@ static LLVMValueRef saturating(struct lower *l, const struct op_args *x, const c
 	return LLVMBuildCall2(l->b, LLVMGlobalGetValueType(fn), fn, args, 1, "");
 }
 
-/* clang-format off: one row is one line */
+/* One row, one line. */
+/* clang-format off */
 ROW(to_bool_i, LLVMBuildICmp(l->b, LLVMIntNE, A, LLVMConstNull(x->type), ""))
 ROW(to_bool_b, A)
 ROW(to_u32_i, resize(l, x, false))

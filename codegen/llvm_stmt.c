@@ -76,7 +76,8 @@ static void var_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 		return;
 	}
 	LLVMValueRef place = declare_var(l, s->local);
-	LLVMBuildStore(l->b, s->expr[0] ? lower_expr(l, s->expr[0]) : lower_zero(l, l->m->locals[s->local].type), place);
+	LLVMBuildStore(l->b, s->expr[0] ? lower_expr(l, s->expr[0]) : lower_zero(l, l->m->locals[s->local].type),
+		       place);
 }
 
 static void assign_stmt(struct lower *l, const struct vyrec_stmt_node *s)
@@ -108,7 +109,8 @@ static void if_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 	lower_at(l, after);
 }
 
-static LLVMBasicBlockRef find_case(const vyrec_block *seen, const LLVMBasicBlockRef *blocks, uint32_t count, vyrec_block b)
+static LLVMBasicBlockRef find_case(const vyrec_block *seen, const LLVMBasicBlockRef *blocks, uint32_t count,
+				   vyrec_block b)
 {
 	for (uint32_t i = 0; i < count; i++)
 		if (seen[i] == b)
@@ -120,7 +122,8 @@ static LLVMBasicBlockRef find_case(const vyrec_block *seen, const LLVMBasicBlock
 static void switch_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	LLVMValueRef value = lower_expr(l, s->expr[0]);
-	LLVMBasicBlockRef after = lower_new_block(l, "after"), other = s->body[0] ? lower_new_block(l, "default") : after;
+	LLVMBasicBlockRef after = lower_new_block(l, "after"),
+			  other = s->body[0] ? lower_new_block(l, "default") : after;
 	LLVMValueRef branch = LLVMBuildSwitch(l->b, value, other, s->count);
 	vyrec_block *seen = vyrec_alloc(s->count * sizeof *seen);
 	LLVMBasicBlockRef *blocks = vyrec_alloc(s->count * sizeof *blocks);
@@ -260,7 +263,8 @@ static LLVMValueRef wide_sum(struct lower *l, LLVMValueRef a, LLVMValueRef c)
  * the policy of the statement. */
 static void copy_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
-	LLVMValueRef to = lower_expr(l, s->expr[0]), from = lower_expr(l, s->expr[1]), count = lower_expr(l, s->expr[2]);
+	LLVMValueRef to = lower_expr(l, s->expr[0]), from = lower_expr(l, s->expr[1]),
+		     count = lower_expr(l, s->expr[2]);
 	LLVMBasicBlockRef before = LLVMGetInsertBlock(l->b), body = lower_new_block(l, "copy");
 	LLVMBasicBlockRef after = lower_new_block(l, "after");
 	LLVMValueRef zero = lower_u32(l, 0);

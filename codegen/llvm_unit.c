@@ -152,8 +152,9 @@ static void load_buffer(struct lower *l, vyrec_array array, LLVMValueRef records
 	to->data = record_load(l, l->ptr, records, binding * sizeof(struct vyre_cpu_buffer), name);
 	LLVMSetMetadata(to->data, l->kind_align, node_of(l, &align, 1));
 	snprintf(name, sizeof name, "%s.count", vyrec_name_text(l->m, node->name));
-	to->count = record_load(l, l->i64, records,
-				binding * sizeof(struct vyre_cpu_buffer) + offsetof(struct vyre_cpu_buffer, count), name);
+	to->count =
+	    record_load(l, l->i64, records,
+			binding * sizeof(struct vyre_cpu_buffer) + offsetof(struct vyre_cpu_buffer, count), name);
 	set_count_range(l, to->count, node->count);
 	to->never_empty = node->count != 0;
 	to->element = lower_element(l, node->element, node->loc);
@@ -184,8 +185,7 @@ static void set_alias_scopes(struct lower *l, const vyrec_array *buffers, uint32
 static void lower_declarations(struct lower *l)
 {
 	const struct vyrec_unit_node *unit = &l->m->units[l->unit];
-	LLVMValueRef records =
-	    record_load(l, l->ptr, l->launch, offsetof(struct vyre_cpu_launch, buffers), "buffers");
+	LLVMValueRef records = record_load(l, l->ptr, l->launch, offsetof(struct vyre_cpu_launch, buffers), "buffers");
 	vyrec_array *buffers = vyrec_alloc((unit->item_count + 1) * sizeof *buffers);
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < unit->item_count; i++) {
@@ -219,9 +219,9 @@ static void add_attribute(struct lower *l, LLVMAttributeIndex where, const char 
 
 static void add_text_attribute(struct lower *l, const char *name, const char *value)
 {
-	LLVMAddAttributeAtIndex(l->fn, LLVMAttributeFunctionIndex,
-				LLVMCreateStringAttribute(l->context, name, (unsigned)strlen(name), value,
-							  (unsigned)strlen(value)));
+	LLVMAddAttributeAtIndex(
+	    l->fn, LLVMAttributeFunctionIndex,
+	    LLVMCreateStringAttribute(l->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
 }
 
 /* No mustprogress, no willreturn: a loop that polls is a loop. no-builtins: the image has no library to call. */

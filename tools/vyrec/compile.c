@@ -1,0 +1,338 @@
+/* compile.c - vyrec FILE: a source to a blob, or to one of the forms on the way.
+ *
+ * Enters: the command line. Leaves: one output, written whole or not at all, and an exit code. The stages are the rooms
+ * of the project in their order: parse, verify, passes, then for each target lower, optimise, emit, link; then the blob.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/abi/blob.h"
+#include "vyrec.h"
+
+enum { MAX_TARGETS = 16 };
+
+enum emit { EMIT_BLOB, EMIT_IR, EMIT_VIR0, EMIT_LLVM, EMIT_ASM, EMIT_OBJ };
+static const char *const emit_names[] = {"blob", "ir", "vir0", "llvm", "asm", "obj"};
+
+struct options {
+	const char *input, *output;
+	const struct vyrec_target *targets[MAX_TARGETS];
+	unsigned target_count;
+	unsigned level;
+	enum emit emit;
+	struct vyrec_pass_options passes;
+	bool verbose, help, version, print_targets;
+};
+
+/* ---- options --------------------------------------------------------------------------------------------------------- */
+
+static const char *set_output(void *user, const char *value)
+{
+	((struct options *)user)->output = value;
+	return NULL;
+}
+
+static const char *set_level(void *user, const char *value)
+{
+	struct options *o = user;
+	if (value[0] < '0' || value[0] > '3' || value[1])
+		return "the level is 0, 1, 2 or 3";
+	o->level = (unsigned)(value[0] - '0');
+	return NULL;
+}
+
+static const char *set_targets(void *user, const char *value)
+{
+	struct options *o = user;
+	o->target_count = 0;
+	while (*value) {
+		char name[64];
+		size_t bytes = strcspn(value, ",");
+		snprintf(name, sizeof name, "%.*s", (int)bytes, value);
+		const struct vyrec_target *target = vyrec_target_find(name);
+		if (!target)
+			return "not a target; vyrec --print-targets lists them";
+		for (unsigned i = 0; i < o->target_count; i++)
+			if (o->targets[i] == target)
+				return "a target is named twice";
+		if (o->target_count == MAX_TARGETS)
+			return "too many targets";
+		o->targets[o->target_count++] = target;
+		value += bytes;
+		if (*value && !*++value)
+			return "a target is missing after the comma";
+	}
+	return o->target_count ? NULL : "name at least one target";
+}
+
+static const char *set_bounds(void *user, const char *value)
+{
+	struct options *o = user;
+	for (vyrec_policy p = VYREC_POLICY_CHECKED; p < VYREC_POLICY_COUNT; p++)
+		if (!strcmp(value, vyrec_policy_name(p))) {
+			o->passes.bounds = p;
+			return NULL;
+		}
+	return "the bounds policy is checked, clamp, trap or unchecked";
+}
+
+static const char *set_feed(void *user, const char *value)
+{
+	struct options *o = user;
+	if (!strcmp(value, "live"))
+		o->passes.feed = VYRE_FEED_LIVE;
+	else if (!strcmp(value, "slots"))
+		o->passes.feed = VYRE_FEED_SLOTS;
+	else
+		return "the feed is live or slots";
+	return NULL;
+}
+
+static const char *set_emit(void *user, const char *value)
+{
+	struct options *o = user;
+	for (size_t i = 0; i < sizeof emit_names / sizeof *emit_names; i++)
+		if (!strcmp(value, emit_names[i])) {
+			o->emit = (enum emit)i;
+			return NULL;
+		}
+	return "the form is ir, vir0, llvm, asm, obj or blob";
+}
+
+static const char *set_print_after(void *user, const char *value)
+{
+	struct options *o = user;
+	bool known = !strcmp(value, "all");
+	for (vyrec_pass p = 0; p < VYREC_PASS_COUNT; p++)
+		known |= !strcmp(value, vyrec_pass_name(p));
+	o->passes.print_after = value;
+	return known ? NULL : "not a pass; vyrec --help lists them";
+}
+
+#define FLAG(field) \
+	static const char *set_##field(void *user, const char *value) \
+	{ \
+		(void)value; \
+		((struct options *)user)->field = true; \
+		return NULL; \
+	}
+FLAG(verbose)
+FLAG(help)
+FLAG(version)
+FLAG(print_targets)
+#undef FLAG
+
+static const struct option_row rows[] = {
+    {"-o", "FILE", set_output, "where the output goes; - is standard output; default: FILE with .vyb"},
+    {"-O", "LEVEL", set_level, "0, 1, 2 or 3; default 2"},
+    {"--target", "LIST", set_targets, "targets, with commas between; default: all of --print-targets"},
+    {"--bounds", "POLICY", set_bounds,
+     "checked, clamp, trap or unchecked, where the source names none; default checked"},
+    {"--feed", "FEED", set_feed, "live or slots: how work reaches a set; default live"},
+    {"--emit", "FORM", set_emit, "ir (after the passes), vir0, llvm, asm, obj or blob; default blob"},
+    {"--print-targets", NULL, set_print_targets, "list the targets and leave"},
+    {"--print-after", "PASS", set_print_after, "print the program after a pass, or after all, on standard error"},
+    {"-v", NULL, set_verbose, "print the time of every stage on standard error"},
+    {"--version", NULL, set_version, "print the version and leave"},
+    {"--help", NULL, set_help, "print this and leave"},
+    {0},
+};
+
+static const char *set_input(void *user, const char *value)
+{
+	struct options *o = user;
+	if (o->input)
+		return "one input at a time";
+	o->input = value;
+	return NULL;
+}
+
+static void print_help(void)
+{
+	printf("usage: vyrec [options] FILE          compile a .vyre or VIR0 file (- is standard input) to a blob\n"
+	       "       vyrec run [options] FILE      run it in the interpreter; vyrec run --help\n"
+	       "       vyrec fmt [options] FILE...   format it; vyrec fmt --help\n\noptions:\n");
+	options_help(rows, stdout);
+	printf("\npasses, in order:\n");
+	for (vyrec_pass p = 0; p < VYREC_PASS_COUNT; p++)
+		printf("  %-28s %s\n", vyrec_pass_name(p), vyrec_pass_meaning(p));
+	printf("\nexit codes: 0 done, 1 the input is wrong or the output cannot be written, 2 the command line is\n");
+}
+
+static int print_and_leave(const struct options *o)
+{
+	const struct vyrec_target *target;
+	if (o->help)
+		print_help();
+	else if (o->version)
+		printf("vyrec %s (LLVM %s)\n", VYRE_RELEASE, vyrec_llvm_version());
+	else
+		for (unsigned i = 0; (target = vyrec_target_at(i)); i++)
+			printf("%-12s %s\n", target->name, target->meaning);
+	return EXIT_FINE;
+}
+
+/* ---- stages ---------------------------------------------------------------------------------------------------------- */
+
+static void show_time(const struct options *o, const char *stage, const char *target, double milliseconds)
+{
+	if (o->verbose)
+		fprintf(stderr, "%-10s %-12s %8.3f ms\n", stage, target, milliseconds);
+}
+
+static bool run_passes(const struct options *o, struct vyrec_module *module, const struct source *source)
+{
+	struct vyrec_diags diags = {0};
+	struct vyrec_pass_times times = {0};
+	struct vyrec_pass_options passes = o->passes;
+	passes.level = o->level;
+	passes.one_lane = o->targets[0]->one_lane;
+	passes.keep_sets = o->emit == EMIT_IR;
+	vyrec_run_pipeline(module, &passes, &diags, &times);
+	for (vyrec_pass p = 0; p < VYREC_PASS_COUNT; p++)
+		show_time(o, vyrec_pass_name(p), "", times.milliseconds[p]);
+	show_time(o, "verify", "passes", times.verify);
+	return report(&diags, source);
+}
+
+static bool make_slices(const struct options *o, struct vyrec_module *lowered, const struct source *source,
+			struct vyrec_slice *slices)
+{
+	struct vyrec_codegen_options codegen = {.level = o->level,
+						.emit = o->emit >= EMIT_LLVM ? emit_names[o->emit] : NULL};
+	struct vyrec_diags diags = {0};
+	for (unsigned i = 0; i < o->target_count; i++) {
+		const char *name = o->targets[i]->name;
+		if (!vyrec_codegen(lowered, o->targets[i], &codegen, &slices[i], &diags))
+			continue; /* the other targets have something to say too */
+		show_time(o, "lower", name, slices[i].times.lower);
+		show_time(o, "optimise", name, slices[i].times.optimise);
+		show_time(o, "emit", name, slices[i].times.emit);
+		show_time(o, "link", name, slices[i].times.link);
+	}
+	return report(&diags, source);
+}
+
+/* The part of the command line that the bytes of the blob follow from. */
+static void describe_flags(const struct options *o, char *text, size_t bytes)
+{
+	int at = snprintf(text, bytes, "-O%u --bounds=%s --feed=%s --target=", o->level,
+			  vyrec_policy_name(o->passes.bounds), o->passes.feed == VYRE_FEED_SLOTS ? "slots" : "live");
+	for (unsigned i = 0; i < o->target_count; i++)
+		at += snprintf(text + at, bytes - (size_t)at, "%s%s", i ? "," : "", o->targets[i]->name);
+}
+
+static bool write_blob(const struct options *o, struct vyrec_module *original, struct vyrec_module *lowered,
+		       const struct vyrec_slice *slices, const char *path)
+{
+	char flags[512];
+	size_t bytes;
+	double start = now_ms();
+	describe_flags(o, flags, sizeof flags);
+	struct vyrec_blob_input input = {original, lowered, slices, o->target_count, flags};
+	uint8_t *blob = vyrec_blob_write(&input, &bytes);
+	bool fine = file_write(path, blob, bytes);
+	free(blob);
+	show_time(o, "write", "", now_ms() - start);
+	return fine;
+}
+
+static bool write_ir(struct vyrec_module *module, const char *path)
+{
+	size_t bytes;
+	char *text = vyrec_print(module, 0, &bytes);
+	bool fine = file_write(path, text, bytes);
+	free(text);
+	return fine;
+}
+
+static bool write_vir0(struct vyrec_module *module, const char *path)
+{
+	size_t bytes;
+	uint8_t *data = vyrec_vir0_write(module, &bytes);
+	bool fine = file_write(path, data, bytes);
+	free(data);
+	return fine;
+}
+
+static bool compile_module(const struct options *o, struct vyrec_module *module, const struct source *source,
+			   const char *path)
+{
+	struct vyrec_slice slices[MAX_TARGETS] = {0};
+	struct vyrec_module *original;
+	bool fine;
+	if (o->emit == EMIT_VIR0)
+		return write_vir0(module, path);
+	original = vyrec_module_clone(module);
+	fine = run_passes(o, module, source);
+	if (fine && o->emit == EMIT_IR)
+		fine = write_ir(module, path);
+	else if (fine && make_slices(o, module, source, slices))
+		fine = o->emit == EMIT_BLOB ? write_blob(o, original, module, slices, path)
+					    : file_write(path, slices[0].text, slices[0].text_bytes);
+	else
+		fine = false;
+	for (unsigned i = 0; i < o->target_count; i++)
+		vyrec_slice_finish(&slices[i]);
+	vyrec_module_destroy(original);
+	return fine;
+}
+
+/* FILE.vyre -> FILE.vyb beside it; text forms and standard input go to standard output. */
+static char *output_path(const struct options *o)
+{
+	const char *given = o->output;
+	if (!given && (o->emit != EMIT_BLOB || !strcmp(o->input, "-")))
+		given = "-";
+	if (given)
+		return strdup(given);
+	const char *slash = strrchr(o->input, '/'), *dot = strrchr(slash ? slash + 1 : o->input, '.');
+	size_t stem = dot && dot > (slash ? slash + 1 : o->input) ? (size_t)(dot - o->input) : strlen(o->input);
+	char *path = vyrec_alloc(stem + 5);
+	memcpy(path, o->input, stem);
+	memcpy(path + stem, ".vyb", 5);
+	return path;
+}
+
+static void take_all_targets(struct options *o)
+{
+	const struct vyrec_target *target;
+	while (o->target_count < MAX_TARGETS && (target = vyrec_target_at(o->target_count)))
+		o->targets[o->target_count++] = target;
+}
+
+int command_compile(int argc, char **argv)
+{
+	struct options o = {.level = 2, .passes = {.bounds = VYREC_POLICY_CHECKED, .feed = VYRE_FEED_LIVE}};
+	double start = now_ms();
+	if (!options_read("vyrec", argc, argv, rows, &o, set_input))
+		return EXIT_USAGE;
+	if (o.help || o.version || o.print_targets)
+		return print_and_leave(&o);
+	if (!o.input) {
+		fprintf(stderr, "vyrec: no input; see vyrec --help\n");
+		return EXIT_USAGE;
+	}
+	if (o.emit >= EMIT_LLVM && o.target_count != 1) {
+		fprintf(stderr, "vyrec: --emit=%s is for one target; name it with --target\n", emit_names[o.emit]);
+		return EXIT_USAGE;
+	}
+	if (!o.target_count)
+		take_all_targets(&o);
+
+	struct source source;
+	struct module_times times;
+	if (!source_read(o.input, &source))
+		return EXIT_BAD_INPUT;
+	struct vyrec_module *module = source_to_module(&source, &times);
+	char *path = output_path(&o);
+	show_time(&o, "parse", "", times.parse);
+	show_time(&o, "verify", "", times.verify);
+	bool fine = module && compile_module(&o, module, &source, path);
+	show_time(&o, "total", "", now_ms() - start);
+	if (module)
+		vyrec_module_destroy(module);
+	source_finish(&source);
+	free(path);
+	return fine ? EXIT_FINE : EXIT_BAD_INPUT;
+}

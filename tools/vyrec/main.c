@@ -1,0 +1,17 @@
+/* main.c - vyrec: which command. Enters: the command line. Leaves: 0, 1 bad input, 2 bad usage. */
+#include <string.h>
+
+#include "vyrec.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {{"run", command_run}, {"fmt", command_fmt}};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	return command_compile(argc, argv);
+}
