@@ -59,36 +59,14 @@ static uint8_t *read_all(const char *path, size_t *bytes)
 
 static int run_lld(const char *object, const char *image, char *message, size_t message_bytes)
 {
+	/* clang-format off */
 	const char *args[] = {
-	    "ld.lld",
-	    "-shared",
-	    "-m",
-	    "elf_x86_64",
-	    "-z",
-	    "defs",
-	    "-z",
-	    "norelro",
-	    "-z",
-	    "rodynamic",
-	    "-z",
-	    "text",
-	    "-z",
-	    "noseparate-code",
-	    "-z",
-	    "max-page-size=4096",
-	    "-z",
-	    "nognustack",
-	    "-Bsymbolic",
-	    "--hash-style=sysv",
-	    "--build-id=none",
-	    "--gc-sections",
-	    "--strip-all",
-	    "--threads=1",
-	    "--no-mmap-output-file",
-	    "-o",
-	    image,
-	    object,
+	    "ld.lld", "-shared", "-m", "elf_x86_64", "-z", "defs", "-z", "text", "-z", "norelro", "-z", "rodynamic",
+	    "-z", "noseparate-code", "-z", "max-page-size=4096", "-z", "nognustack", "-Bsymbolic", "--hash-style=sysv",
+	    "--build-id=none", "--gc-sections", "--strip-all", "--threads=1", "--no-mmap-output-file",
+	    "-o", image, object,
 	};
+	/* clang-format on */
 	return vyrec_lld(args, sizeof args / sizeof *args, message, message_bytes);
 }
 

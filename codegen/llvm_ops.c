@@ -63,42 +63,42 @@ static LLVMValueRef masked_count(struct lower *l, const struct op_args *x)
 #define B x->b
 #define CMP(name, predicate) ROW(name, LLVMBuildICmp(l->b, predicate, A, B, ""))
 #define FCMP(name, predicate) ROW(name, LLVMBuildFCmp(l->b, predicate, A, B, ""))
-ROW(add_i, LLVMBuildAdd(l->b, A, B, ""))
-ROW(sub_i, LLVMBuildSub(l->b, A, B, ""))
-ROW(mul_i, LLVMBuildMul(l->b, A, B, ""))
-ROW(neg_i, LLVMBuildNeg(l->b, A, ""))
-ROW(not_i, LLVMBuildNot(l->b, A, ""))
-ROW(not_b, LLVMBuildNot(l->b, A, ""))
-ROW(and_i, LLVMBuildAnd(l->b, A, B, ""))
-ROW(and_b, LLVMBuildAnd(l->b, A, B, ""))
-ROW(or_i, LLVMBuildOr(l->b, A, B, ""))
-ROW(or_b, LLVMBuildOr(l->b, A, B, ""))
-ROW(xor_i, LLVMBuildXor(l->b, A, B, ""))
-ROW(xor_b, LLVMBuildXor(l->b, A, B, ""))
-ROW(shl, LLVMBuildShl(l->b, A, masked_count(l, x), ""))
-ROW(shr_u, LLVMBuildLShr(l->b, A, masked_count(l, x), ""))
-ROW(shr_s, LLVMBuildAShr(l->b, A, masked_count(l, x), ""))
-CMP(eq_i, LLVMIntEQ) CMP(eq_b, LLVMIntEQ) CMP(ne_i, LLVMIntNE) CMP(ne_b, LLVMIntNE)
-CMP(lt_u, LLVMIntULT) CMP(lt_s, LLVMIntSLT) CMP(le_u, LLVMIntULE) CMP(le_s, LLVMIntSLE)
-CMP(gt_u, LLVMIntUGT) CMP(gt_s, LLVMIntSGT) CMP(ge_u, LLVMIntUGE) CMP(ge_s, LLVMIntSGE)
-FCMP(eq_f, LLVMRealOEQ) FCMP(ne_f, LLVMRealUNE) FCMP(lt_f, LLVMRealOLT) FCMP(le_f, LLVMRealOLE)
-FCMP(gt_f, LLVMRealOGT) FCMP(ge_f, LLVMRealOGE) FCMP(is_nan, LLVMRealUNO)
-ROW(select, LLVMBuildSelect(l->b, A, B, x->c, ""))
-ROW(min_u, two(l, x, "llvm.umin"))
-ROW(min_s, two(l, x, "llvm.smin"))
-ROW(max_u, two(l, x, "llvm.umax"))
-ROW(max_s, two(l, x, "llvm.smax"))
-ROW(add_sat_u, two(l, x, "llvm.uadd.sat"))
-ROW(add_sat_s, two(l, x, "llvm.sadd.sat"))
-ROW(sub_sat_u, two(l, x, "llvm.usub.sat"))
-ROW(sub_sat_s, two(l, x, "llvm.ssub.sat"))
-ROW(popcount, one(l, x, "llvm.ctpop"))
-ROW(bitreverse, one(l, x, "llvm.bitreverse"))
-ROW(byteswap, one(l, x, "llvm.bswap"))
-    /* clang-format on */
+ROW(add_i, LLVMBuildAdd(l->b, A, B, ""));
+ROW(sub_i, LLVMBuildSub(l->b, A, B, ""));
+ROW(mul_i, LLVMBuildMul(l->b, A, B, ""));
+ROW(neg_i, LLVMBuildNeg(l->b, A, ""));
+ROW(not_i, LLVMBuildNot(l->b, A, ""));
+ROW(not_b, LLVMBuildNot(l->b, A, ""));
+ROW(and_i, LLVMBuildAnd(l->b, A, B, ""));
+ROW(and_b, LLVMBuildAnd(l->b, A, B, ""));
+ROW(or_i, LLVMBuildOr(l->b, A, B, ""));
+ROW(or_b, LLVMBuildOr(l->b, A, B, ""));
+ROW(xor_i, LLVMBuildXor(l->b, A, B, ""));
+ROW(xor_b, LLVMBuildXor(l->b, A, B, ""));
+ROW(shl, LLVMBuildShl(l->b, A, masked_count(l, x), ""));
+ROW(shr_u, LLVMBuildLShr(l->b, A, masked_count(l, x), ""));
+ROW(shr_s, LLVMBuildAShr(l->b, A, masked_count(l, x), ""));
+CMP(eq_i, LLVMIntEQ); CMP(eq_b, LLVMIntEQ); CMP(ne_i, LLVMIntNE); CMP(ne_b, LLVMIntNE);
+CMP(lt_u, LLVMIntULT); CMP(lt_s, LLVMIntSLT); CMP(le_u, LLVMIntULE); CMP(le_s, LLVMIntSLE);
+CMP(gt_u, LLVMIntUGT); CMP(gt_s, LLVMIntSGT); CMP(ge_u, LLVMIntUGE); CMP(ge_s, LLVMIntSGE);
+FCMP(eq_f, LLVMRealOEQ); FCMP(ne_f, LLVMRealUNE); FCMP(lt_f, LLVMRealOLT); FCMP(le_f, LLVMRealOLE);
+FCMP(gt_f, LLVMRealOGT); FCMP(ge_f, LLVMRealOGE); FCMP(is_nan, LLVMRealUNO);
+ROW(select, LLVMBuildSelect(l->b, A, B, x->c, ""));
+ROW(min_u, two(l, x, "llvm.umin"));
+ROW(min_s, two(l, x, "llvm.smin"));
+ROW(max_u, two(l, x, "llvm.umax"));
+ROW(max_s, two(l, x, "llvm.smax"));
+ROW(add_sat_u, two(l, x, "llvm.uadd.sat"));
+ROW(add_sat_s, two(l, x, "llvm.sadd.sat"));
+ROW(sub_sat_u, two(l, x, "llvm.usub.sat"));
+ROW(sub_sat_s, two(l, x, "llvm.ssub.sat"));
+ROW(popcount, one(l, x, "llvm.ctpop"));
+ROW(bitreverse, one(l, x, "llvm.bitreverse"));
+ROW(byteswap, one(l, x, "llvm.bswap"));
+/* clang-format on */
 
-    /* a / 0 = all ones: the divisor that LLVM sees is never 0. */
-    static LLVMValueRef lower_div_u(struct lower *l, const struct op_args *x)
+/* a / 0 = all ones: the divisor that LLVM sees is never 0. */
+static LLVMValueRef lower_div_u(struct lower *l, const struct op_args *x)
 {
 	LLVMValueRef zero = is_zero(l, B);
 	LLVMValueRef divisor = LLVMBuildSelect(l->b, zero, integer(x, 1), B, "");
@@ -241,27 +241,27 @@ static LLVMValueRef unpack(struct lower *l, const struct op_args *x, unsigned bi
 
 /* One row, one line. */
 /* clang-format off */
-ROW(unpack_s8, unpack(l, x, 8, true))
-ROW(unpack_u8, unpack(l, x, 8, false))
-ROW(unpack_s4, unpack(l, x, 4, true))
-ROW(unpack_u4, unpack(l, x, 4, false))
+ROW(unpack_s8, unpack(l, x, 8, true));
+ROW(unpack_u8, unpack(l, x, 8, false));
+ROW(unpack_s4, unpack(l, x, 4, true));
+ROW(unpack_u4, unpack(l, x, 4, false));
 
 /* ---- floats ---------------------------------------------------------------------------------------------------------- */
 
-ROW(add_f, LLVMBuildFAdd(l->b, A, B, ""))
-ROW(sub_f, LLVMBuildFSub(l->b, A, B, ""))
-ROW(mul_f, LLVMBuildFMul(l->b, A, B, ""))
-ROW(div_f, LLVMBuildFDiv(l->b, A, B, ""))
-ROW(neg_f, LLVMBuildFNeg(l->b, A, ""))
-ROW(min_f, two(l, x, "llvm.minimumnum"))
-ROW(max_f, two(l, x, "llvm.maximumnum"))
-ROW(abs_f, one(l, x, "llvm.fabs"))
-ROW(sqrt, one(l, x, "llvm.sqrt"))
-ROW(floor, one(l, x, "llvm.floor"))
-ROW(ceil, one(l, x, "llvm.ceil"))
-ROW(trunc, one(l, x, "llvm.trunc"))
-ROW(round, one(l, x, "llvm.roundeven"))
-ROW(copysign, two(l, x, "llvm.copysign"))
+ROW(add_f, LLVMBuildFAdd(l->b, A, B, ""));
+ROW(sub_f, LLVMBuildFSub(l->b, A, B, ""));
+ROW(mul_f, LLVMBuildFMul(l->b, A, B, ""));
+ROW(div_f, LLVMBuildFDiv(l->b, A, B, ""));
+ROW(neg_f, LLVMBuildFNeg(l->b, A, ""));
+ROW(min_f, two(l, x, "llvm.minimumnum"));
+ROW(max_f, two(l, x, "llvm.maximumnum"));
+ROW(abs_f, one(l, x, "llvm.fabs"));
+ROW(sqrt, one(l, x, "llvm.sqrt"));
+ROW(floor, one(l, x, "llvm.floor"));
+ROW(ceil, one(l, x, "llvm.ceil"));
+ROW(trunc, one(l, x, "llvm.trunc"));
+ROW(round, one(l, x, "llvm.roundeven"));
+ROW(copysign, two(l, x, "llvm.copysign"));
 /* clang-format on */
 
 static LLVMValueRef lower_sign_f(struct lower *l, const struct op_args *x)
@@ -356,38 +356,38 @@ static LLVMValueRef saturating(struct lower *l, const struct op_args *x, const c
 
 /* One row, one line. */
 /* clang-format off */
-ROW(to_bool_i, LLVMBuildICmp(l->b, LLVMIntNE, A, LLVMConstNull(x->type), ""))
-ROW(to_bool_b, A)
-ROW(to_u32_i, resize(l, x, false))
-ROW(to_u32_b, resize(l, x, false))
-ROW(to_u32_f, saturating(l, x, "llvm.fptoui.sat"))
-ROW(to_i32_i, resize(l, x, false))
-ROW(to_i32_b, resize(l, x, false))
-ROW(to_i32_f, saturating(l, x, "llvm.fptosi.sat"))
-ROW(to_u64_u, resize(l, x, false))
-ROW(to_u64_s, resize(l, x, true))
-ROW(to_u64_b, resize(l, x, false))
-ROW(to_u64_f, saturating(l, x, "llvm.fptoui.sat"))
-ROW(to_i64_u, resize(l, x, false))
-ROW(to_i64_s, resize(l, x, true))
-ROW(to_i64_b, resize(l, x, false))
-ROW(to_i64_f, saturating(l, x, "llvm.fptosi.sat"))
-ROW(to_f32_u, cast(l, x, LLVMUIToFP))
-ROW(to_f32_s, cast(l, x, LLVMSIToFP))
-ROW(to_f32_b, cast(l, x, LLVMUIToFP))
-ROW(to_f32_f, refloat(l, x))
-ROW(to_f64_u, cast(l, x, LLVMUIToFP))
-ROW(to_f64_s, cast(l, x, LLVMSIToFP))
-ROW(to_f64_b, cast(l, x, LLVMUIToFP))
-ROW(to_f64_f, refloat(l, x))
-ROW(to_f16_u, cast(l, x, LLVMUIToFP))
-ROW(to_f16_s, cast(l, x, LLVMSIToFP))
-ROW(to_f16_b, cast(l, x, LLVMUIToFP))
-ROW(to_f16_f, refloat(l, x))
-ROW(bits_u32_f, cast(l, x, LLVMBitCast))
-ROW(bits_f32_u, cast(l, x, LLVMBitCast))
-ROW(bits_u64_f, cast(l, x, LLVMBitCast))
-ROW(bits_f64_u, cast(l, x, LLVMBitCast))
+ROW(to_bool_i, LLVMBuildICmp(l->b, LLVMIntNE, A, LLVMConstNull(x->type), ""));
+ROW(to_bool_b, A);
+ROW(to_u32_i, resize(l, x, false));
+ROW(to_u32_b, resize(l, x, false));
+ROW(to_u32_f, saturating(l, x, "llvm.fptoui.sat"));
+ROW(to_i32_i, resize(l, x, false));
+ROW(to_i32_b, resize(l, x, false));
+ROW(to_i32_f, saturating(l, x, "llvm.fptosi.sat"));
+ROW(to_u64_u, resize(l, x, false));
+ROW(to_u64_s, resize(l, x, true));
+ROW(to_u64_b, resize(l, x, false));
+ROW(to_u64_f, saturating(l, x, "llvm.fptoui.sat"));
+ROW(to_i64_u, resize(l, x, false));
+ROW(to_i64_s, resize(l, x, true));
+ROW(to_i64_b, resize(l, x, false));
+ROW(to_i64_f, saturating(l, x, "llvm.fptosi.sat"));
+ROW(to_f32_u, cast(l, x, LLVMUIToFP));
+ROW(to_f32_s, cast(l, x, LLVMSIToFP));
+ROW(to_f32_b, cast(l, x, LLVMUIToFP));
+ROW(to_f32_f, refloat(l, x));
+ROW(to_f64_u, cast(l, x, LLVMUIToFP));
+ROW(to_f64_s, cast(l, x, LLVMSIToFP));
+ROW(to_f64_b, cast(l, x, LLVMUIToFP));
+ROW(to_f64_f, refloat(l, x));
+ROW(to_f16_u, cast(l, x, LLVMUIToFP));
+ROW(to_f16_s, cast(l, x, LLVMSIToFP));
+ROW(to_f16_b, cast(l, x, LLVMUIToFP));
+ROW(to_f16_f, refloat(l, x));
+ROW(bits_u32_f, cast(l, x, LLVMBitCast));
+ROW(bits_f32_u, cast(l, x, LLVMBitCast));
+ROW(bits_u64_f, cast(l, x, LLVMBitCast));
+ROW(bits_f64_u, cast(l, x, LLVMBitCast));
 /* clang-format on */
 #undef ROW
 #undef CMP
