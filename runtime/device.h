@@ -1,0 +1,102 @@
+/* device.h - what the loader asks of a device, and the objects that cross that line. Private.
+ *
+ * A device is a row of functions (struct vyre_device_fns) in device/<name>.c; device.c lists the rows. Everything above
+ * this line is written once for all devices; everything below knows one driver.
+ */
+#ifndef VYRE_DEVICE_H
+#define VYRE_DEVICE_H
+#include "abi/cpu.h"
+#include "handle.h"
+#include "vyre.h"
+
+struct vyre_device;
+struct vyre_kernel;
+struct vyre_ring;
+
+/* Device memory: a buffer's, or a ring's own. Lives as long as somebody refers to it. */
+struct vyre_memory {
+	uint32_t refs; /* atomic */
+	uint64_t bytes;
+	void *data; /* as the host sees it; NULL where the host cannot */
+	struct vyre_device *device;
+};
+
+/* A loaded slice. */
+struct vyre_image {
+	uint8_t *base; /* native: where virtual address `low` lies */
+	uint64_t low, bytes;
+	struct vyre_image_range {
+		uint64_t first, end; /* virtual addresses that hold code */
+	} code[16];
+	uint32_t code_count;
+};
+
+struct vyre_device_fns {
+	const char *name;
+	/* Fills info and what else the device keeps; UNAVAILABLE with what to install. */
+	vyre_status (*open)(struct vyre_device *device);
+	void (*close)(struct vyre_device *device);
+	/* How well a slice fits, 0 = not at all; `why` says it in words. */
+	uint32_t (*fit)(const struct vyre_device *device, const struct vyre_blob_slice *slice, char *why, size_t size);
+
+	vyre_status (*memory_create)(struct vyre_memory *memory);
+	void (*memory_destroy)(struct vyre_memory *memory);
+	void (*memory_write)(struct vyre_memory *memory, uint64_t offset, const void *data, uint64_t bytes);
+	void (*memory_read)(struct vyre_memory *memory, uint64_t offset, void *data, uint64_t bytes);
+
+	vyre_status (*image_load)(struct vyre_device *device, const uint8_t *bytes, uint64_t size,
+				  struct vyre_image *image);
+	vyre_status (*image_entry)(const struct vyre_image *image, uint64_t address, vyre_cpu_entry *entry);
+	void (*image_unload)(struct vyre_image *image);
+
+	vyre_status (*dispatch)(struct vyre_kernel *kernel, const uint32_t workgroups[3], uint32_t fault[2]);
+
+	/* The resident kernel of a ring. start: workers run until leave was asked for. wake: at least `count` sleeping
+	 * workers (or all) look again. running: workers that have not left. finish: none runs, gives back what start
+	 * made. abandon: some still run; the last to leave calls vyre_ring_unref. */
+	vyre_status (*ring_start)(struct vyre_ring *ring);
+	void (*ring_wake)(struct vyre_ring *ring, uint32_t count);
+	uint32_t (*ring_running)(struct vyre_ring *ring);
+	uint32_t (*ring_sleeping)(struct vyre_ring *ring);
+	void (*ring_finish)(struct vyre_ring *ring);
+	void (*ring_abandon)(struct vyre_ring *ring);
+};
+
+extern const struct vyre_device_fns vyre_cpu_device;
+
+struct vyre_device {
+	uint32_t refs; /* atomic */
+	const struct vyre_device_fns *fns;
+	struct vyre_device_info info;
+	struct vyre_handles buffers;
+	uint32_t poll_ps;  /* picoseconds of one empty poll of the live feed */
+	const char *lacks; /* the first feature that keeps the device from the next target level; NULL = none */
+};
+
+void vyre_device_ref(struct vyre_device *device);
+void vyre_device_unref(struct vyre_device *device);
+
+/* buffer.c */
+vyre_status vyre_memory_create(struct vyre_device *device, uint64_t bytes, struct vyre_memory **out);
+void vyre_memory_ref(void *memory);
+void vyre_memory_unref(void *memory);
+/* The memory that a handle names, with one more reference; NULL and a message when it is stale. */
+struct vyre_memory *vyre_buffer_get(struct vyre_device *device, vyre_buffer buffer);
+
+/* device/elf.c: maps a native image; see there for what it refuses. */
+vyre_status vyre_elf_load(const uint8_t *bytes, uint64_t size, struct vyre_image *image);
+vyre_status vyre_elf_entry(const struct vyre_image *image, uint64_t address, vyre_cpu_entry *entry);
+void vyre_elf_unload(struct vyre_image *image);
+
+/* device/cpu_level.c: the best VYRE_TARGET_* of this processor, 0 = none; *lacks as in struct vyre_device. */
+uint32_t vyre_cpu_level(const char **lacks);
+/* device/cpu_dispatch.c, device/cpu_ring.c */
+vyre_status vyre_cpu_dispatch(struct vyre_kernel *kernel, const uint32_t workgroups[3], uint32_t fault[2]);
+vyre_status vyre_cpu_ring_start(struct vyre_ring *ring);
+void vyre_cpu_ring_wake(struct vyre_ring *ring, uint32_t count);
+uint32_t vyre_cpu_ring_running(struct vyre_ring *ring);
+uint32_t vyre_cpu_ring_sleeping(struct vyre_ring *ring);
+void vyre_cpu_ring_finish(struct vyre_ring *ring);
+void vyre_cpu_ring_abandon(struct vyre_ring *ring);
+
+#endif

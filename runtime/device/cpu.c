@@ -1,0 +1,145 @@
+/* cpu.c - the cpu device: host memory, native images, threads for workgroups.
+ *
+ * In: what device.h asks. Out: memory in whole pages, slices by processor level, and the function table. Always there.
+ * A buffer's memory ends on a page border, so a vector load that starts inside it never leaves mapped memory by more
+ * than the loader's own bounds allow.
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "device.h"
+#include "message.h"
+#include "relax.h"
+
+/* What one empty poll of the live feed costs, measured for 20 us: three loads and a pause, as the kernel does. A kernel
+ * counts polls, not time; this is the exchange rate, and good to a factor of two. */
+static uint32_t measure_poll(void)
+{
+	enum { POLLS = 64, WINDOW_NS = 20000 };
+	static const uint32_t words[3] = {0};
+	struct timespec first, now;
+	uint64_t polls = 0, ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &first);
+	do {
+		uint32_t i;
+
+		for (i = 0; i < POLLS; i++) {
+			(void)__atomic_load_n(&words[0], __ATOMIC_ACQUIRE);
+			(void)__atomic_load_n(&words[1], __ATOMIC_ACQUIRE);
+			(void)__atomic_load_n(&words[2], __ATOMIC_ACQUIRE);
+			vyre_relax();
+		}
+		polls += POLLS;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		ns = (uint64_t)(now.tv_sec - first.tv_sec) * 1000000000u + (uint64_t)now.tv_nsec -
+		     (uint64_t)first.tv_nsec;
+	} while (ns < WINDOW_NS);
+	ns = ns * 1000 / polls;
+	return ns < 1000 ? 1000 : ns > 1000000 ? 1000000 : (uint32_t)ns;
+}
+
+static uint32_t count_processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+		return (uint32_t)CPU_COUNT(&set);
+	return 1;
+}
+
+static const char *level_name(uint32_t target)
+{
+	switch (target) {
+#define X(name, value, text) \
+	case value: \
+		return text;
+		VYRE_TARGET_LIST(X)
+#undef X
+	default:
+		return "no level";
+	}
+}
+
+static vyre_status cpu_open(struct vyre_device *device)
+{
+	device->info.target = vyre_cpu_level(&device->lacks);
+	device->info.max_workers = count_processors();
+	device->poll_ps = measure_poll();
+	snprintf(device->info.name, sizeof(device->info.name), "cpu (%s, %u threads)", level_name(device->info.target),
+		 device->info.max_workers);
+	return VYRE_OK;
+}
+
+static void cpu_close(struct vyre_device *device)
+{
+	(void)device;
+}
+
+static uint32_t cpu_fit(const struct vyre_device *device, const struct vyre_blob_slice *slice, char *why, size_t size)
+{
+	if (slice->target < VYRE_TARGET_X86_64_V2 || slice->target > VYRE_TARGET_X86_64_V4) {
+		snprintf(why, size, "not picked: target %u is none of the cpu device's", slice->target);
+		return 0;
+	}
+	if (slice->target > device->info.target) {
+		snprintf(why, size, "not picked: this processor has %s, it lacks %s", level_name(device->info.target),
+			 device->lacks);
+		return 0;
+	}
+	snprintf(why, size, "picked: this processor has %s", level_name(device->info.target));
+	return slice->target;
+}
+
+static vyre_status cpu_memory_create(struct vyre_memory *memory)
+{
+	memory->data = vyre_pages_alloc(memory->bytes);
+	return memory->data ? VYRE_OK : vyre_fail_nomem("a buffer", memory->bytes);
+}
+
+static void cpu_memory_destroy(struct vyre_memory *memory)
+{
+	vyre_pages_free(memory->data, memory->bytes);
+}
+
+static void cpu_memory_write(struct vyre_memory *memory, uint64_t offset, const void *data, uint64_t bytes)
+{
+	memcpy((uint8_t *)memory->data + offset, data, bytes);
+}
+
+static void cpu_memory_read(struct vyre_memory *memory, uint64_t offset, void *data, uint64_t bytes)
+{
+	memcpy(data, (const uint8_t *)memory->data + offset, bytes);
+}
+
+static vyre_status cpu_image_load(struct vyre_device *device, const uint8_t *bytes, uint64_t size,
+				  struct vyre_image *image)
+{
+	(void)device;
+	return vyre_elf_load(bytes, size, image);
+}
+
+const struct vyre_device_fns vyre_cpu_device = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .fit = cpu_fit,
+    .memory_create = cpu_memory_create,
+    .memory_destroy = cpu_memory_destroy,
+    .memory_write = cpu_memory_write,
+    .memory_read = cpu_memory_read,
+    .image_load = cpu_image_load,
+    .image_entry = vyre_elf_entry,
+    .image_unload = vyre_elf_unload,
+    .dispatch = vyre_cpu_dispatch,
+    .ring_start = vyre_cpu_ring_start,
+    .ring_wake = vyre_cpu_ring_wake,
+    .ring_running = vyre_cpu_ring_running,
+    .ring_sleeping = vyre_cpu_ring_sleeping,
+    .ring_finish = vyre_cpu_ring_finish,
+    .ring_abandon = vyre_cpu_ring_abandon,
+};

@@ -1,0 +1,197 @@
+/* cpu_ring.c - the workers of a live ring on the cpu: one thread a workgroup.
+ *
+ * In: a ring. Out: threads that call the kernel's entry until STOP. The entry returns for one of four reasons:
+ *     STOP             the thread ends
+ *     a host thread is asleep (NOTIFY)    the thread wakes all of them and calls again
+ *     idleness (launch word LEFT = 1)     the kernel has counted itself in AWAY; the thread sleeps on the bell
+ *     any other        (a round limit, or a kernel that is broken) it calls again, after a rest if nothing moved
+ *
+ * No wake-up is lost: the thread reads the bell before it calls the entry. The kernel adds itself to AWAY and then finds
+ * nothing to do; a publisher that finds AWAY nonzero rings the bell after it has moved TAIL. So either the kernel saw
+ * the new TAIL, or the bell has moved since the thread read it, and the futex refuses to sleep. A bell that was rung
+ * for others while this thread was inside costs one needless call. The thread takes itself out of AWAY before it calls
+ * again: while AWAY counts it, it is certain to look at the ring once more.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "cpu_thread.h"
+#include "live.h"
+#include "message.h"
+
+/* How long a thread rests when the kernel returned for no reason and the ring has not moved. */
+static const uint64_t rest_ns = 1000000;
+
+struct worker {
+	__attribute__((aligned(128))) struct vyre_ring *ring;
+	struct vyre_cpu_launch launch;
+	struct vyre_cpu_buffer *table;
+	pthread_t thread;
+};
+
+struct engine {
+	__attribute__((aligned(128))) uint32_t bell; /* atomic; futex: moves when sleeping workers must look again */
+	uint32_t sleeping, running;		     /* atomic */
+	uint32_t refs;				     /* atomic: every thread, and whoever joins or abandons them */
+	uint32_t started;
+	struct vyre_cpu_buffer *tables;
+	struct worker workers[];
+};
+
+static void free_engine(struct engine *engine)
+{
+	if (!engine)
+		return;
+	vyre_mem_free(engine->tables);
+	vyre_mem_free(engine);
+}
+
+static int must_stop(const struct vyre_ring *ring)
+{
+	return vyre_live_load(ring, VYRE_LIVE_STOP) == 2;
+}
+
+static void sleep_until_rung(struct vyre_ring *ring, struct engine *engine, uint32_t bell)
+{
+	__atomic_add_fetch(&engine->sleeping, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST) == bell && !must_stop(ring))
+		vyre_futex_wait(&engine->bell, bell, UINT64_MAX);
+	__atomic_sub_fetch(&engine->sleeping, 1, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&ring->live[VYRE_LIVE_AWAY], 1, __ATOMIC_SEQ_CST);
+}
+
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+	struct vyre_ring *ring = worker->ring;
+	struct engine *engine = ring->engine;
+	uint32_t *left =
+	    (uint32_t *)worker->table[ring->kernel->rows[VYRE_RING_BUFFER_LAUNCH].binding].data + VYRE_LAUNCH_LEFT;
+
+	while (!must_stop(ring)) {
+		uint32_t bell = __atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST);
+		uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
+
+		*left = 0;
+		ring->kernel->entry(&worker->launch);
+		if (vyre_live_load(ring, VYRE_LIVE_NOTIFY) != 0)
+			vyre_ring_notify(ring);
+		if (*left)
+			sleep_until_rung(ring, engine, bell);
+		else if (retired == vyre_live_load(ring, VYRE_LIVE_RETIRED))
+			vyre_futex_wait(&engine->bell, bell, vyre_deadline(rest_ns));
+	}
+	__atomic_sub_fetch(&engine->running, 1, __ATOMIC_SEQ_CST);
+	vyre_ring_notify(ring);
+	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		free_engine(engine);
+		vyre_ring_unref(ring);
+	}
+	return NULL;
+}
+
+/* Each worker has a table of its own: they differ in the launch record. */
+static void fill_table(struct vyre_ring *ring, struct worker *worker, uint32_t index)
+{
+	const struct vyre_kernel *kernel = ring->kernel;
+	uint32_t i;
+
+	memcpy(worker->table, kernel->table, kernel->unit->buffer_count * sizeof(*worker->table));
+	for (i = 0; i < VYRE_RING_BUFFERS; i++)
+		worker->table[kernel->rows[i].binding] =
+		    (struct vyre_cpu_buffer){ring->memories[i]->data, ring->memories[i]->bytes / 4};
+	worker->table[kernel->rows[VYRE_RING_BUFFER_LAUNCH].binding] = (struct vyre_cpu_buffer){
+	    (uint32_t *)ring->memories[VYRE_RING_BUFFER_LAUNCH]->data + index * VYRE_LIVE_LINE_WORDS,
+	    VYRE_LAUNCH_WORDS,
+	};
+	worker->ring = ring;
+	worker->launch = (struct vyre_cpu_launch){
+	    .workgroup = {index, 0, 0},
+	    .workgroups = {ring->workers, 1, 1},
+	    .buffer_count = kernel->unit->buffer_count,
+	    .buffers = worker->table,
+	};
+}
+
+vyre_status vyre_cpu_ring_start(struct vyre_ring *ring)
+{
+	uint32_t buffers = ring->kernel->unit->buffer_count, i;
+	size_t bytes = sizeof(struct engine) + ring->workers * sizeof(struct worker);
+	struct engine *engine = vyre_mem_alloc(bytes);
+
+	if (engine)
+		engine->tables = vyre_mem_alloc(sizeof(*engine->tables) * buffers * ring->workers);
+	if (!engine || !engine->tables) {
+		free_engine(engine);
+		return vyre_fail_nomem("a ring's workers", bytes);
+	}
+	ring->engine = engine;
+	engine->refs = 1;
+	for (i = 0; i < ring->workers; i++) {
+		struct worker *worker = &engine->workers[i];
+		int pin = ring->flags & VYRE_RING_PIN ? (int)i + 1 : -1, error;
+
+		worker->table = engine->tables + (size_t)i * buffers;
+		fill_table(ring, worker, i);
+		__atomic_add_fetch(&engine->refs, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&engine->running, 1, __ATOMIC_RELAXED);
+		error = vyre_cpu_thread_start(&worker->thread, ring->kernel->stack_bytes, pin, work, worker);
+		if (error) {
+			__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_RELAXED);
+			__atomic_sub_fetch(&engine->running, 1, __ATOMIC_RELAXED);
+			__atomic_store_n(&ring->live[VYRE_LIVE_STOP], 2, __ATOMIC_SEQ_CST);
+			vyre_cpu_ring_wake(ring, UINT32_MAX);
+			vyre_cpu_ring_finish(ring);
+			return vyre_fail(VYRE_NOMEM, "ask for fewer workers", "worker %u of %u cannot start: errno %d",
+					 i, ring->workers, error);
+		}
+		engine->started++;
+	}
+	return VYRE_OK;
+}
+
+void vyre_cpu_ring_wake(struct vyre_ring *ring, uint32_t count)
+{
+	struct engine *engine = ring->engine;
+
+	__atomic_add_fetch(&engine->bell, 1, __ATOMIC_SEQ_CST);
+	vyre_futex_wake(&engine->bell, count);
+}
+
+uint32_t vyre_cpu_ring_running(struct vyre_ring *ring)
+{
+	struct engine *engine = ring->engine;
+
+	return __atomic_load_n(&engine->running, __ATOMIC_SEQ_CST);
+}
+
+uint32_t vyre_cpu_ring_sleeping(struct vyre_ring *ring)
+{
+	struct engine *engine = ring->engine;
+
+	return __atomic_load_n(&engine->sleeping, __ATOMIC_SEQ_CST);
+}
+
+void vyre_cpu_ring_finish(struct vyre_ring *ring)
+{
+	struct engine *engine = ring->engine;
+	uint32_t i;
+
+	for (i = 0; i < engine->started; i++)
+		pthread_join(engine->workers[i].thread, NULL);
+	ring->engine = NULL;
+	free_engine(engine);
+}
+
+void vyre_cpu_ring_abandon(struct vyre_ring *ring)
+{
+	struct engine *engine = ring->engine;
+	uint32_t i;
+
+	for (i = 0; i < engine->started; i++)
+		pthread_detach(engine->workers[i].thread);
+	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		free_engine(engine);
+		vyre_ring_unref(ring);
+	}
+}

@@ -1,0 +1,276 @@
+/* kernel.c - makes a kernel: picks a slice, loads it, binds the unit's buffers by name.
+ *
+ * In: a blob, a unit's name, pairs of name and buffer. Out: an object that keeps blob, device and every bound buffer
+ * alive. Invariant: `table` has an entry for every binding that the code may touch, each at least as long as the unit
+ * declares; only a ring's own five (VYRE_RING_BUFFER_LIST) are left empty, for the ring to fill in copies of the table.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "kernel.h"
+#include "message.h"
+
+static const uint32_t max_stack_bytes = 64u << 20;
+
+uint32_t vyre_element_bytes(uint32_t element)
+{
+	switch (element) {
+#define X(name, value, bytes, text) \
+	case value: \
+		return bytes;
+		VYRE_ELEMENT_LIST(X)
+#undef X
+	default:
+		return 0;
+	}
+}
+
+static const struct vyre_blob_unit *find_unit(struct vyre_blob *blob, const char *name)
+{
+	const struct vyre_blob_view *view = &blob->view;
+	uint32_t i;
+
+	if (!name && view->unit_count == 1)
+		return &view->units[0];
+	for (i = 0; name && i < view->unit_count; i++)
+		if (strcmp(vyre_blob_string(blob, view->units[i].name), name) == 0)
+			return &view->units[i];
+	if (name)
+		vyre_fail(VYRE_INVALID, "name one of the blob's units", "the blob has no unit %.64s", name);
+	else
+		vyre_fail(VYRE_INVALID, "name the unit", "the blob has %u units", view->unit_count);
+	return NULL;
+}
+
+static uint32_t first_own_row(const struct vyre_kernel *kernel)
+{
+	return kernel->unit->kind == VYRE_UNIT_SET ? VYRE_RING_BUFFERS : 0;
+}
+
+/* A set's table starts with the buffers that its ring brings. */
+static vyre_status check_ring_rows(const struct vyre_kernel *kernel)
+{
+	static const char *const names[] = {
+#define X(name, text) text,
+	    VYRE_RING_BUFFER_LIST(X)
+#undef X
+	};
+	uint32_t i;
+
+	for (i = 0; i < first_own_row(kernel); i++) {
+		const struct vyre_blob_buffer *row = &kernel->rows[i];
+
+		if (i >= kernel->unit->buffer_count ||
+		    strcmp(vyre_blob_string(kernel->blob, row->name), names[i]) != 0 ||
+		    vyre_element_bytes(row->element) != 4)
+			return vyre_fail(VYRE_MALFORMED, "compile the blob again with vyrec",
+					 "buffer %u of the set is not %s of 32-bit words", i, names[i]);
+	}
+	return VYRE_OK;
+}
+
+static vyre_status bind_row(struct vyre_kernel *kernel, const struct vyre_kernel_params *params, uint32_t row_index)
+{
+	const struct vyre_blob_buffer *row = &kernel->rows[row_index];
+	const char *name = vyre_blob_string(kernel->blob, row->name);
+	const struct vyre_binding *found = NULL;
+	struct vyre_memory *memory;
+	uint64_t count;
+	uint32_t i;
+
+	for (i = 0; i < params->binding_count; i++) {
+		if (!params->bindings[i].name || strcmp(params->bindings[i].name, name) != 0)
+			continue;
+		if (found)
+			return vyre_fail(VYRE_INVALID, "bind each name once", "buffer %.64s is bound twice", name);
+		found = &params->bindings[i];
+	}
+	if (!found)
+		return vyre_fail(VYRE_INVALID, "bind a buffer to every name that the unit declares",
+				 "buffer %.64s is not bound", name);
+	memory = vyre_buffer_get(kernel->device, found->buffer);
+	if (!memory)
+		return VYRE_STALE;
+	kernel->memories[row_index] = memory;
+	count = memory->bytes / vyre_element_bytes(row->element);
+	if (count < row->count)
+		return vyre_fail(VYRE_INVALID, "bind a larger buffer",
+				 "buffer %.64s needs %llu elements of %u bytes, the bound one has %llu", name,
+				 (unsigned long long)row->count, vyre_element_bytes(row->element),
+				 (unsigned long long)count);
+	for (i = 0; i < row_index; i++)
+		if (kernel->memories[i] == memory)
+			return vyre_fail(VYRE_INVALID, "bind one buffer to one name",
+					 "one buffer is bound to both %.64s and %.64s",
+					 vyre_blob_string(kernel->blob, kernel->rows[i].name), name);
+	kernel->table[row->binding] = (struct vyre_cpu_buffer){memory->data, count};
+	return VYRE_OK;
+}
+
+static vyre_status bind_buffers(struct vyre_kernel *kernel, const struct vyre_kernel_params *params)
+{
+	uint32_t own = kernel->unit->buffer_count - first_own_row(kernel), i, j;
+	vyre_status status = VYRE_OK;
+
+	for (i = first_own_row(kernel); i < kernel->unit->buffer_count && status == VYRE_OK; i++)
+		status = bind_row(kernel, params, i);
+	if (status != VYRE_OK || params->binding_count == own)
+		return status;
+	/* Every declared name is bound once, and something is left over: say what. */
+	for (i = 0; i < params->binding_count; i++) {
+		const char *name = params->bindings[i].name;
+
+		for (j = first_own_row(kernel); name && j < kernel->unit->buffer_count; j++)
+			if (strcmp(vyre_blob_string(kernel->blob, kernel->rows[j].name), name) == 0)
+				break;
+		if (!name || j == kernel->unit->buffer_count)
+			return vyre_fail(VYRE_INVALID, "bind only names that the unit declares as its own",
+					 "the unit has no buffer %.64s to bind", name ? name : "(null)");
+	}
+	return VYRE_OK;
+}
+
+static vyre_status load_slice(struct vyre_kernel *kernel)
+{
+	const struct vyre_blob_view *view = &kernel->blob->view;
+	uint32_t pick = vyre_pick_slice(kernel->device, view, (uint32_t)(kernel->unit - view->units));
+	const struct vyre_blob_slice *slice;
+	const struct vyre_blob_section *section;
+	vyre_status status;
+
+	if (pick == UINT32_MAX) {
+		char why[512];
+
+		vyre_device_explain(kernel->device, kernel->blob, why, sizeof(why));
+		return vyre_fail(VYRE_UNSUPPORTED, "compile the unit for this device too",
+				 "no slice of %.64s runs on %s:\n%s",
+				 vyre_blob_string(kernel->blob, kernel->unit->name), kernel->device->info.name, why);
+	}
+	slice = &view->slices[pick];
+	section = &view->sections[slice->section];
+	if (slice->stack_bytes > max_stack_bytes)
+		return vyre_fail(VYRE_UNSUPPORTED, "use less workgroup memory or fewer local arrays",
+				 "the slice needs %u bytes of stack, at most %u are given", slice->stack_bytes,
+				 max_stack_bytes);
+	kernel->stack_bytes = slice->stack_bytes;
+	status = vyre_blob_check_section(kernel->blob, slice->section);
+	if (status == VYRE_OK)
+		status = kernel->device->fns->image_load(kernel->device, kernel->blob->bytes + section->offset,
+							 section->bytes, &kernel->image);
+	if (status == VYRE_OK)
+		status = kernel->device->fns->image_entry(&kernel->image, slice->entry, &kernel->entry);
+	return status;
+}
+
+static vyre_status fill(struct vyre_kernel *kernel, const struct vyre_kernel_params *params, vyre_cpu_entry entry)
+{
+	const struct vyre_blob_view *view = &kernel->blob->view;
+	uint32_t count;
+	vyre_status status;
+
+	kernel->unit = find_unit(kernel->blob, params->unit);
+	if (!kernel->unit)
+		return VYRE_INVALID;
+	kernel->rows = view->buffers + kernel->unit->first_buffer;
+	kernel->ops = view->ops + kernel->unit->first_op;
+	count = kernel->unit->buffer_count;
+	status = check_ring_rows(kernel);
+	if (status != VYRE_OK)
+		return status;
+	kernel->memories = vyre_mem_alloc(count * sizeof(*kernel->memories));
+	kernel->table = vyre_mem_alloc(count * sizeof(*kernel->table));
+	if (!kernel->memories || !kernel->table)
+		return vyre_fail_nomem("a table of buffers", count * sizeof(*kernel->table));
+	status = bind_buffers(kernel, params);
+	if (status != VYRE_OK)
+		return status;
+	kernel->entry = entry;
+	return entry ? VYRE_OK : load_slice(kernel);
+}
+
+vyre_status vyre_kernel_create_from_entry(struct vyre_device *device, const struct vyre_kernel_params *params,
+					  vyre_cpu_entry entry, struct vyre_kernel **out)
+{
+	struct vyre_kernel *kernel;
+	vyre_status status;
+
+	*out = NULL;
+	if (!params->blob || (params->binding_count && !params->bindings))
+		return vyre_fail(VYRE_INVALID, "give a blob and as many bindings as binding_count says",
+				 "kernel parameters without a blob or without its %u bindings", params->binding_count);
+	kernel = vyre_mem_alloc(sizeof(*kernel));
+	if (!kernel)
+		return vyre_fail_nomem("a kernel record", sizeof(*kernel));
+	kernel->refs = 1;
+	kernel->device = device;
+	kernel->blob = params->blob;
+	vyre_device_ref(device);
+	vyre_blob_ref(kernel->blob);
+	status = fill(kernel, params, entry);
+	if (status != VYRE_OK) {
+		vyre_kernel_destroy(kernel);
+		return status;
+	}
+	*out = kernel;
+	return VYRE_OK;
+}
+
+vyre_status vyre_kernel_create(struct vyre_device *device, const struct vyre_kernel_params *params,
+			       struct vyre_kernel **out)
+{
+	return vyre_kernel_create_from_entry(device, params, NULL, out);
+}
+
+void vyre_kernel_ref(struct vyre_kernel *kernel)
+{
+	__atomic_fetch_add(&kernel->refs, 1, __ATOMIC_RELAXED);
+}
+
+void vyre_kernel_destroy(struct vyre_kernel *kernel)
+{
+	uint32_t i;
+
+	if (!kernel || __atomic_sub_fetch(&kernel->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	kernel->device->fns->image_unload(&kernel->image);
+	for (i = 0; kernel->memories && i < kernel->unit->buffer_count; i++)
+		vyre_memory_unref(kernel->memories[i]);
+	vyre_mem_free(kernel->memories);
+	vyre_mem_free(kernel->table);
+	vyre_blob_close(kernel->blob);
+	vyre_device_unref(kernel->device);
+	vyre_mem_free(kernel);
+}
+
+int vyre_kernel_has_opcode(const struct vyre_kernel *kernel, uint32_t opcode)
+{
+	uint32_t low = 0, high = kernel->unit->op_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (kernel->ops[middle].opcode == opcode)
+			return 1;
+		if (kernel->ops[middle].opcode < opcode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
+}
+
+vyre_status vyre_kernel_dispatch(struct vyre_kernel *kernel, const uint32_t workgroups[3], uint32_t fault[2])
+{
+	uint32_t ignored[2];
+
+	if (!fault)
+		fault = ignored;
+	fault[0] = fault[1] = 0;
+	if (kernel->unit->kind != VYRE_UNIT_PROGRAM)
+		return vyre_fail(VYRE_INVALID, "make a ring for a set; dispatch runs programs", "unit %.64s is a set",
+				 vyre_blob_string(kernel->blob, kernel->unit->name));
+	if (!workgroups[0] || !workgroups[1] || !workgroups[2])
+		return vyre_fail(VYRE_INVALID, "ask for at least one workgroup in each direction",
+				 "%u x %u x %u workgroups", workgroups[0], workgroups[1], workgroups[2]);
+	return kernel->device->fns->dispatch(kernel, workgroups, fault);
+}

@@ -1,0 +1,103 @@
+/* live.h - the host side of a live ring: its fields, shared by ring.c, publish.c, wait.c and the device. Private.
+ *
+ * Places and tickets. Position p (64 bits here, its low 32 on the device) is place p mod slots. owner[place] says who
+ * holds the place:
+ *     0                          nobody: it may be published in
+ *     position << 2 | TICKETED   a ticket, which is this very number; nobody else may take the place
+ *     position << 2 | DETACHED   nobody waits: free as soon as STATUS is DONE, FAULT or EMPTY
+ * Only a publisher that holds publish_lock makes a place owned; anyone may turn TICKETED into DETACHED or 0, by
+ * compare-exchange, so that a ticket is released once. A ticket whose number is not in its place is stale.
+ */
+#ifndef VYRE_LIVE_H
+#define VYRE_LIVE_H
+#include <pthread.h>
+
+#include "kernel.h"
+#include "relax.h"
+
+enum { VYRE_RING_OPEN, VYRE_RING_CLOSING, VYRE_RING_STOPPED };
+enum { VYRE_OWNER_TICKETED = 1, VYRE_OWNER_DETACHED = 2, VYRE_OWNER_SHIFT = 2, VYRE_OWNER_MASK = 3 };
+
+/* What publishing has come to. Two of them, one in force: a publisher that dies changes nothing. */
+struct vyre_commit {
+	uint64_t cursor;    /* next position */
+	uint64_t published; /* slots */
+};
+
+struct vyre_ring {
+	uint32_t refs; /* atomic */
+	/* fixed once made */
+	struct vyre_kernel *kernel;
+	struct vyre_device *device;
+	struct vyre_memory
+	    *memories[VYRE_RING_BUFFERS];	/* LAUNCH: one record of VYRE_LAUNCH_WORDS a worker, in lines */
+	uint32_t *control, *live, *words, *log; /* words: the slots */
+	uint32_t slots, workers, tenants, flags;
+	uint32_t idle_polls, spins; /* polls before leaving; polls a waiter makes before it sleeps */
+	uint64_t first_position;
+	uint64_t *owner; /* atomic, by place */
+	void *engine;	 /* the device's own */
+
+	/* publishers */
+	__attribute__((aligned(128))) pthread_mutex_t publish_lock; /* robust */
+	struct vyre_commit commit[2];
+	uint32_t commit_index; /* atomic */
+	uint32_t closed;       /* atomic: VYRE_RING_OPEN ... */
+	uint64_t limit;	       /* one lap ahead of HEAD as last seen: positions from here on may not be published */
+	uint64_t detached_faults, last_fault_position;
+	uint32_t last_fault[3];		   /* slot, code, detail */
+	uint32_t faults_reaped_at;	   /* FAULT_COUNT at the last look for detached faults */
+	void (*before_commit)(void *user); /* tests: called with the lock held and the slots written */
+	void *before_commit_user;
+
+	/* host threads asleep */
+	__attribute__((aligned(128))) uint32_t event; /* atomic; futex: moves when something may have ended */
+	uint32_t room_waiters;			      /* atomic: publishers that wait for room */
+
+	/* stopping */
+	__attribute__((aligned(128))) pthread_mutex_t stop_lock;
+	uint32_t left;	/* every worker has left; under stop_lock */
+	uint64_t wakes; /* atomic */
+};
+
+static inline uint32_t *vyre_slot_words(const struct vyre_ring *ring, uint64_t position)
+{
+	return ring->words + (position & (ring->slots - 1)) * VYRE_SLOT_WORDS;
+}
+
+static inline int vyre_slot_has_ended(uint32_t status)
+{
+	return status == VYRE_SLOT_DONE || status == VYRE_SLOT_FAULT || status == VYRE_SLOT_EMPTY;
+}
+
+static inline uint32_t vyre_slot_status(const struct vyre_ring *ring, uint64_t position)
+{
+	return __atomic_load_n(vyre_slot_words(ring, position), __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t vyre_live_load(const struct vyre_ring *ring, uint32_t word)
+{
+	return __atomic_load_n(&ring->live[word], __ATOMIC_SEQ_CST);
+}
+
+/* ring.c: the caller, every publisher, and the workers of an abandoned ring hold one reference each. */
+void vyre_ring_ref(struct vyre_ring *ring);
+void vyre_ring_unref(struct vyre_ring *ring);
+
+/* publish.c: how far publishing has come. */
+struct vyre_commit vyre_ring_commit(struct vyre_ring *ring);
+/* publish.c: counts and frees the detached slots that have faulted; publish_lock is held. */
+void vyre_ring_reap_faults(struct vyre_ring *ring);
+/* publish.c: locks publish_lock, putting right what a dead publisher left. */
+void vyre_ring_lock(struct vyre_ring *ring);
+void vyre_ring_unlock(struct vyre_ring *ring);
+
+/* wait.c: wakes every host thread that sleeps on the ring. */
+void vyre_ring_notify(struct vyre_ring *ring);
+/* wait.c: spins up to ring->spins times, then sleeps, until ended(ring, context) or the deadline. `slice_ns`: the
+ * longest sleep without looking again, for conditions that can come true without a notification; 0 = none. Returns
+ * what `ended` returned last. */
+int vyre_ring_wait_until(struct vyre_ring *ring, int (*ended)(struct vyre_ring *ring, void *context), void *context,
+			 uint64_t deadline_ns, uint64_t slice_ns);
+
+#endif

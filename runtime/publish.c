@@ -1,0 +1,353 @@
+/* publish.c - how slots get into the ring.
+ *
+ * In: slots from any number of threads. Out: positions below TAIL whose places hold them, or a status and nothing
+ * changed. Under publish_lock: count the free places between the cursor and one lap ahead of HEAD, and only when there
+ * are enough write them, each STATUS last with release, then move TAIL once. The lock makes batches all-or-nothing and
+ * costs one uncontended exchange a batch; reserving positions without it would let a publisher that stops in the middle
+ * stop TAIL for all others. Nothing is allocated and, while a worker is awake, no system call is made.
+ *
+ * A publisher that dies inside (its thread ends) leaves the lock to the next one, which takes back what was not
+ * committed: the two commit records make cursor and count change in one store.
+ *
+ * Lost wake-ups: a publisher stores TAIL, then reads AWAY; a worker that leaves adds to AWAY, then reads TAIL; all four
+ * are seq_cst, so one of them sees the other (the worker's thread: device/cpu_ring.c).
+ */
+#include <errno.h>
+
+#include "alloc.h"
+#include "live.h"
+#include "message.h"
+
+/* A full ring usually moves within microseconds; but HEAD passing over held places makes room and tells nobody. */
+static const uint64_t room_slice_ns = 1000000;
+
+enum { LOCK_SPINS = 200, PREFETCH_PLACES = 6 };
+
+struct vyre_publisher {
+	struct vyre_ring *ring;
+	uint32_t tenant;
+};
+
+static struct vyre_commit *current_commit(struct vyre_ring *ring)
+{
+	return &ring->commit[__atomic_load_n(&ring->commit_index, __ATOMIC_RELAXED) & 1];
+}
+
+/* Puts both numbers in force with one store, then shows them to the device. */
+static void commit(struct vyre_ring *ring, uint64_t cursor, uint64_t published)
+{
+	uint32_t next = (ring->commit_index & 1) ^ 1;
+
+	ring->commit[next] = (struct vyre_commit){cursor, published};
+	__atomic_store_n(&ring->commit_index, next, __ATOMIC_RELEASE);
+	__atomic_store_n(&ring->live[VYRE_LIVE_TAIL], (uint32_t)cursor, __ATOMIC_SEQ_CST);
+}
+
+/* The last holder of the lock died. What it wrote from the cursor on was never covered by TAIL; the device can have
+ * taken at most the slot at HEAD by its STATUS, and that one counts as published, detached. */
+static void discard_unfinished(struct vyre_ring *ring)
+{
+	struct vyre_commit now = *current_commit(ring);
+	uint64_t position;
+
+	for (position = now.cursor; position < now.cursor + ring->slots; position++) {
+		uint64_t *owner = &ring->owner[position & (ring->slots - 1)];
+		uint32_t *status = vyre_slot_words(ring, position), seen = VYRE_SLOT_PUBLISHED;
+
+		if (*owner >> VYRE_OWNER_SHIFT != position || *owner == 0)
+			continue;
+		if (__atomic_compare_exchange_n(status, &seen, VYRE_SLOT_EMPTY, 0, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST) ||
+		    seen == VYRE_SLOT_EMPTY) {
+			__atomic_store_n(owner, 0, __ATOMIC_RELEASE);
+		} else {
+			__atomic_store_n(owner, position << VYRE_OWNER_SHIFT | VYRE_OWNER_DETACHED, __ATOMIC_RELEASE);
+			now.published++;
+		}
+	}
+	commit(ring, now.cursor, now.published);
+	vyre_log(VYRE_LOG_WARNING, "a thread ended while it published; its slots were taken back");
+}
+
+void vyre_ring_lock(struct vyre_ring *ring)
+{
+	int i, error = EBUSY;
+
+	for (i = 0; i < LOCK_SPINS && error == EBUSY; i++) {
+		error = pthread_mutex_trylock(&ring->publish_lock);
+		if (error == EBUSY)
+			vyre_relax();
+	}
+	if (error == EBUSY)
+		error = pthread_mutex_lock(&ring->publish_lock);
+	if (error == EOWNERDEAD) {
+		pthread_mutex_consistent(&ring->publish_lock);
+		discard_unfinished(ring);
+	}
+}
+
+void vyre_ring_unlock(struct vyre_ring *ring)
+{
+	pthread_mutex_unlock(&ring->publish_lock);
+}
+
+struct vyre_commit vyre_ring_commit(struct vyre_ring *ring)
+{
+	struct vyre_commit now;
+
+	vyre_ring_lock(ring);
+	now = *current_commit(ring);
+	vyre_ring_unlock(ring);
+	return now;
+}
+
+static int place_is_free(const struct vyre_ring *ring, uint64_t position)
+{
+	uint64_t owner = __atomic_load_n(&ring->owner[position & (ring->slots - 1)], __ATOMIC_ACQUIRE);
+
+	if (owner == 0)
+		return 1;
+	return (owner & VYRE_OWNER_MASK) == VYRE_OWNER_DETACHED &&
+	       vyre_slot_has_ended(vyre_slot_status(ring, position));
+}
+
+/* Are there `count` free places between the cursor and the limit? Fetches the slots' lines for writing on the way. */
+static int has_room(const struct vyre_ring *ring, uint64_t cursor, uint32_t count)
+{
+	uint64_t position;
+	uint32_t free = 0;
+
+	for (position = cursor; position < ring->limit; position++) {
+		__builtin_prefetch(vyre_slot_words(ring, position + PREFETCH_PLACES), 1);
+		if (place_is_free(ring, position) && ++free == count)
+			return 1;
+	}
+	return 0;
+}
+
+/* One lap ahead of HEAD, and never more than a lap ahead of the cursor, whatever a kernel makes of HEAD. */
+static void refresh_limit(struct vyre_ring *ring, uint64_t cursor)
+{
+	int32_t behind = (int32_t)((uint32_t)cursor - vyre_live_load(ring, VYRE_LIVE_HEAD));
+
+	ring->limit = cursor + ring->slots;
+	if (behind > 0)
+		ring->limit -= (uint32_t)behind < ring->slots ? (uint32_t)behind : ring->slots;
+}
+
+static void record_fault(struct vyre_ring *ring, uint64_t position)
+{
+	const uint32_t *words = vyre_slot_words(ring, position);
+
+	ring->detached_faults++;
+	if (ring->detached_faults > 1 && position < ring->last_fault_position)
+		return;
+	ring->last_fault_position = position;
+	ring->last_fault[0] = (uint32_t)position & (ring->slots - 1);
+	ring->last_fault[1] = __atomic_load_n(&words[VYRE_SLOT_WORD_ARG0], __ATOMIC_RELAXED);
+	ring->last_fault[2] = __atomic_load_n(&words[VYRE_SLOT_WORD_ARG0 + 1], __ATOMIC_RELAXED);
+}
+
+void vyre_ring_reap_faults(struct vyre_ring *ring)
+{
+	uint32_t faults = __atomic_load_n(&ring->control[VYRE_CONTROL_FAULT_COUNT], __ATOMIC_ACQUIRE), i;
+
+	if (faults == ring->faults_reaped_at)
+		return;
+	for (i = 0; i < ring->slots; i++) {
+		uint64_t owner = __atomic_load_n(&ring->owner[i], __ATOMIC_ACQUIRE);
+
+		if ((owner & VYRE_OWNER_MASK) == VYRE_OWNER_DETACHED && vyre_slot_status(ring, i) == VYRE_SLOT_FAULT) {
+			record_fault(ring, owner >> VYRE_OWNER_SHIFT);
+			__atomic_store_n(&ring->owner[i], 0, __ATOMIC_RELEASE);
+		}
+	}
+}
+
+/* STATUS goes to EMPTY first, so that discard_unfinished can tell a slot that was never published. Words are stored one
+ * by one and atomically: a stale ticket's poll may read them at this moment, and finds out afterwards. */
+static void write_slot(struct vyre_ring *ring, uint64_t position, const struct vyre_slot *slot, uint32_t tenant,
+		       uint64_t kind)
+{
+	uint64_t *owner = &ring->owner[position & (ring->slots - 1)];
+	uint32_t *words = vyre_slot_words(ring, position), i;
+
+	if (*owner != 0 && __atomic_load_n(words, __ATOMIC_ACQUIRE) == VYRE_SLOT_FAULT)
+		record_fault(ring, *owner >> VYRE_OWNER_SHIFT);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_EMPTY, __ATOMIC_RELAXED);
+	__atomic_store_n(owner, position << VYRE_OWNER_SHIFT | kind, __ATOMIC_RELEASE);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_OPCODE], slot->opcode, __ATOMIC_RELAXED);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_TENANT], tenant, __ATOMIC_RELAXED);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_PRIORITY], slot->priority, __ATOMIC_RELAXED);
+	for (i = 0; i < VYRE_SLOT_ARGS; i++)
+		__atomic_store_n(&words[VYRE_SLOT_WORD_ARG0 + i], i < slot->arg_count ? slot->args[i] : 0,
+				 __ATOMIC_RELAXED);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_PUBLISHED, __ATOMIC_RELEASE);
+}
+
+struct publish {
+	const struct vyre_publisher *publisher;
+	const struct vyre_slot *slots;
+	uint32_t count;
+	vyre_ticket *tickets;
+	vyre_status status;
+	/* waiting for room: what the ring had come to before the last attempt */
+	uint32_t seen_retired, seen_head, seen_event;
+};
+
+/* The lock is held, and there is room. */
+static void write_batch(struct publish *publish, struct vyre_commit now)
+{
+	struct vyre_ring *ring = publish->publisher->ring;
+	uint64_t kind = publish->tickets ? VYRE_OWNER_TICKETED : VYRE_OWNER_DETACHED;
+	uint32_t i;
+
+	for (i = 0; i < publish->count; now.cursor++) {
+		if (!place_is_free(ring, now.cursor))
+			continue;
+		write_slot(ring, now.cursor, &publish->slots[i], publish->publisher->tenant, kind);
+		if (publish->tickets)
+			publish->tickets[i] = now.cursor << VYRE_OWNER_SHIFT | kind;
+		i++;
+	}
+	if (ring->before_commit)
+		ring->before_commit(ring->before_commit_user);
+	commit(ring, now.cursor, now.published + publish->count);
+}
+
+static vyre_status attempt(struct publish *publish)
+{
+	struct vyre_ring *ring = publish->publisher->ring;
+	struct vyre_commit now;
+	vyre_status status = VYRE_OK;
+	uint32_t away;
+
+	vyre_ring_lock(ring);
+	now = *current_commit(ring);
+	if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED)) {
+		status = VYRE_STOPPED;
+	} else if (!has_room(ring, now.cursor, publish->count)) {
+		refresh_limit(ring, now.cursor);
+		if (!has_room(ring, now.cursor, publish->count))
+			status = VYRE_FULL;
+	}
+	if (status == VYRE_OK)
+		write_batch(publish, now);
+	vyre_ring_unlock(ring);
+	if (status != VYRE_OK)
+		return status;
+	away = vyre_live_load(ring, VYRE_LIVE_AWAY);
+	if (away != 0) {
+		__atomic_add_fetch(&ring->wakes, 1, __ATOMIC_RELAXED);
+		ring->device->fns->ring_wake(ring, publish->count);
+	}
+	return VYRE_OK;
+}
+
+/* Tries again when something has moved since before the last attempt. */
+static int has_published(struct vyre_ring *ring, void *context)
+{
+	struct publish *publish = context;
+	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), head = vyre_live_load(ring, VYRE_LIVE_HEAD);
+	uint32_t event = __atomic_load_n(&ring->event, __ATOMIC_SEQ_CST);
+
+	if (retired == publish->seen_retired && head == publish->seen_head && event == publish->seen_event)
+		return 0;
+	publish->seen_retired = retired;
+	publish->seen_head = head;
+	publish->seen_event = event;
+	publish->status = attempt(publish);
+	return publish->status != VYRE_FULL;
+}
+
+static void wait_for_room(struct publish *publish, uint64_t timeout_ns)
+{
+	struct vyre_ring *ring = publish->publisher->ring;
+
+	__atomic_add_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
+	/* The first look attempts in any case: a ticket may have been released before we counted ourselves. */
+	publish->seen_event = __atomic_load_n(&ring->event, __ATOMIC_SEQ_CST) - 1;
+	vyre_ring_wait_until(ring, has_published, publish, vyre_deadline(timeout_ns), room_slice_ns);
+	__atomic_sub_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
+	if (publish->status == VYRE_FULL)
+		publish->status = VYRE_TIMEOUT;
+}
+
+static vyre_status validate(const struct vyre_ring *ring, const struct vyre_slot *slots, uint32_t count, uint32_t flags)
+{
+	uint32_t i, known = 0;
+	int any_known = (flags & VYRE_PUBLISH_UNCHECKED) != 0;
+
+	if (count == 0 || count > ring->slots)
+		return vyre_fail(VYRE_INVALID, "publish 1 to as many slots as the ring has",
+				 "%u slots in one call; the ring has %u", count, ring->slots);
+	for (i = 0; i < count; i++) {
+		const struct vyre_slot *slot = &slots[i];
+
+		if (slot->arg_count > VYRE_SLOT_ARGS || slot->priority > VYRE_PRIORITY_IDLE)
+			return vyre_fail(VYRE_INVALID, "give at most 12 arguments and a VYRE_PRIORITY_*",
+					 "slot %u of %u has %u arguments and priority %u", i, count, slot->arg_count,
+					 slot->priority);
+		if (any_known && ((flags & VYRE_PUBLISH_UNCHECKED) || slot->opcode == known))
+			continue;
+		if (!vyre_kernel_has_opcode(ring->kernel, slot->opcode))
+			return vyre_fail(VYRE_INVALID, "publish opcodes that the set declares",
+					 "slot %u of %u: opcode 0x%x is none of the set's %u", i, count, slot->opcode,
+					 ring->kernel->unit->op_count);
+		known = slot->opcode;
+		any_known = 1;
+	}
+	return VYRE_OK;
+}
+
+vyre_status vyre_publish(struct vyre_publisher *publisher, const struct vyre_slot *slots, uint32_t count,
+			 uint32_t flags, uint64_t timeout_ns, vyre_ticket *tickets)
+{
+	struct publish publish = {.publisher = publisher, .slots = slots, .count = count, .tickets = tickets};
+	vyre_status status = validate(publisher->ring, slots, count, flags);
+
+	if (status != VYRE_OK)
+		return status;
+	publish.status = attempt(&publish);
+	if (publish.status == VYRE_FULL && (flags & VYRE_PUBLISH_WAIT))
+		wait_for_room(&publish, timeout_ns);
+	switch (publish.status) {
+	case VYRE_FULL:
+		return vyre_answer(VYRE_FULL,
+				   "the ring has too few free places. Fix: wait for slots to end, release tickets, or "
+				   "publish with VYRE_PUBLISH_WAIT.");
+	case VYRE_TIMEOUT:
+		return vyre_answer(VYRE_TIMEOUT,
+				   "the ring stayed full. Fix: wait longer, release tickets, or make a larger ring.");
+	case VYRE_STOPPED:
+		return vyre_answer(VYRE_STOPPED, "the ring was stopped. Fix: publish before vyre_ring_stop.");
+	default:
+		return publish.status;
+	}
+}
+
+vyre_status vyre_publisher_create(struct vyre_ring *ring, uint32_t tenant, struct vyre_publisher **out)
+{
+	struct vyre_publisher *publisher;
+
+	*out = NULL;
+	if (tenant >= ring->tenants)
+		return vyre_fail(VYRE_INVALID, "make the ring with more tenants, or use a smaller id",
+				 "tenant %u of a ring with %u tenants", tenant, ring->tenants);
+	publisher = vyre_mem_alloc(sizeof(*publisher));
+	if (!publisher)
+		return vyre_fail_nomem("a publisher", sizeof(*publisher));
+	publisher->ring = ring;
+	publisher->tenant = tenant;
+	vyre_ring_ref(ring);
+	*out = publisher;
+	return VYRE_OK;
+}
+
+void vyre_publisher_destroy(struct vyre_publisher *publisher)
+{
+	if (!publisher)
+		return;
+	vyre_ring_unref(publisher->ring);
+	vyre_mem_free(publisher);
+}

@@ -1,0 +1,332 @@
+/* ring.c - a live ring: made, configured, stopped, counted.
+ *
+ * In: a kernel of a set. Out: control, slots and logs in device memory, and workers that drain them until stop.
+ * Invariant: the memory of a ring lives until its owner, its publishers and every worker have let go. A handler that
+ * never returns therefore costs its thread and its ring's memory, never the process: stop says TIMEOUT, destroy leaves
+ * the ring to the worker, which frees it if it ever ends.
+ *
+ * On the cpu the loader plays the device's part where no kernel is left to do it: it stores STATE, takes a worker that
+ * wakes out of AWAY, and counts slots that a stop cancelled in RETIRED.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "live.h"
+#include "message.h"
+
+enum { DEFAULT_SLOTS = 4096, MAX_WORKERS = 256, SPIN_NS = 4000 };
+static const uint64_t default_idle_ns = 2000000;
+/* What stop grants running handlers beyond its timeout. */
+static const uint64_t leave_grace_ns = 100000000;
+
+static int is_power_of_two(uint32_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* Parameters with their defaults put in. */
+static vyre_status complete(struct vyre_ring_params *params)
+{
+	const struct vyre_kernel *kernel = params->kernel;
+	uint32_t processors = kernel->device->info.max_workers;
+
+	if (kernel->unit->kind != VYRE_UNIT_SET || kernel->unit->feed != VYRE_FEED_LIVE)
+		return vyre_fail(VYRE_INVALID, "compile the set with feed live", "unit %.64s is no set with feed live",
+				 vyre_blob_string(kernel->blob, kernel->unit->name));
+	params->slots = params->slots ? params->slots : DEFAULT_SLOTS;
+	params->workers = params->workers ? params->workers : processors > 1 ? processors - 1 : 1;
+	params->tenants = params->tenants ? params->tenants : 1;
+	params->idle_ns = params->idle_ns ? params->idle_ns : default_idle_ns;
+	if (!is_power_of_two(params->slots) || params->slots < 2 || params->slots > VYRE_MAX_SLOTS)
+		return vyre_fail(VYRE_INVALID, "ask for a power of two from 2 to 1048576", "a ring of %u slots",
+				 params->slots);
+	if (params->workers > MAX_WORKERS || params->tenants > VYRE_TENANT_MASKS ||
+	    params->observables > VYRE_MAX_SLOTS)
+		return vyre_fail(VYRE_INVALID, "stay within the limits",
+				 "%u workers (at most %u), %u tenants (%u), %u observables (%u)", params->workers,
+				 (unsigned)MAX_WORKERS, params->tenants, (unsigned)VYRE_TENANT_MASKS,
+				 params->observables, (unsigned)VYRE_MAX_SLOTS);
+	if (params->flags & ~(uint32_t)VYRE_RING_PIN)
+		return vyre_fail(VYRE_INVALID, "use VYRE_RING_* flags only", "unknown ring flags 0x%x", params->flags);
+	return VYRE_OK;
+}
+
+static vyre_status make_memory(struct vyre_ring *ring, const struct vyre_ring_params *params)
+{
+	uint64_t bytes[VYRE_RING_BUFFERS] = {
+	    [VYRE_RING_BUFFER_CONTROL] = 4 * ((uint64_t)vyre_live_base(params->observables) + VYRE_LIVE_WORDS),
+	    [VYRE_RING_BUFFER_RING] = (uint64_t)VYRE_SLOT_BYTES * params->slots,
+	    [VYRE_RING_BUFFER_LOG] = 4 * VYRE_DEBUG_WORDS,
+	    [VYRE_RING_BUFFER_IO] = 4 * VYRE_IO_WORDS,
+	    [VYRE_RING_BUFFER_LAUNCH] = 4 * (uint64_t)VYRE_LIVE_LINE_WORDS * params->workers,
+	};
+	vyre_status status = VYRE_OK;
+	uint32_t i;
+
+	for (i = 0; i < VYRE_RING_BUFFERS && status == VYRE_OK; i++)
+		status = vyre_memory_create(ring->device, bytes[i], &ring->memories[i]);
+	if (status != VYRE_OK)
+		return status;
+	ring->owner = vyre_pages_alloc(sizeof(*ring->owner) * params->slots);
+	return ring->owner ? VYRE_OK
+			   : vyre_fail_nomem("the owners of a ring's places", sizeof(*ring->owner) * params->slots);
+}
+
+/* Every counter of positions or slots starts at the same value; what wraps early shows early. */
+static void encode(struct vyre_ring *ring, const struct vyre_ring_params *params)
+{
+	static const uint32_t counters[] = {VYRE_LIVE_TAIL, VYRE_LIVE_HEAD, VYRE_LIVE_RETIRED};
+	uint32_t i;
+
+	ring->control = ring->memories[VYRE_RING_BUFFER_CONTROL]->data;
+	ring->words = ring->memories[VYRE_RING_BUFFER_RING]->data;
+	ring->log = ring->memories[VYRE_RING_BUFFER_LOG]->data;
+	vyre_control_encode_live(ring->control, params->tenants, params->observables, params->slots);
+	ring->live = ring->control + ring->control[VYRE_CONTROL_EXT_BASE];
+	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		ring->live[counters[i]] = params->first_position;
+	ring->control[VYRE_CONTROL_DONE_COUNT] = params->first_position;
+	for (i = 0; i < params->workers; i++) {
+		uint32_t *launch = (uint32_t *)ring->memories[VYRE_RING_BUFFER_LAUNCH]->data + i * VYRE_LIVE_LINE_WORDS;
+
+		launch[VYRE_LAUNCH_IDLE_LIMIT] = ring->idle_polls;
+		launch[VYRE_LAUNCH_WORKERS] = params->workers;
+	}
+	ring->first_position = params->first_position;
+	ring->commit[0].cursor = ring->first_position;
+	ring->limit = ring->first_position + params->slots;
+	ring->live[VYRE_LIVE_STATE] = 1;
+}
+
+/* idle_ns as a number of polls, 0 = never; see poll_ps in device.h. */
+static uint32_t idle_polls(const struct vyre_device *device, uint64_t idle_ns)
+{
+	uint64_t polls;
+
+	if (idle_ns == VYRE_FOREVER)
+		return 0;
+	polls = idle_ns > UINT64_MAX / 1000 ? UINT64_MAX : idle_ns * 1000 / device->poll_ps;
+	return polls == 0 ? 1 : polls > UINT32_MAX ? UINT32_MAX : (uint32_t)polls;
+}
+
+static void init_locks(struct vyre_ring *ring)
+{
+	pthread_mutexattr_t robust;
+
+	pthread_mutexattr_init(&robust);
+	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&ring->publish_lock, &robust);
+	pthread_mutexattr_destroy(&robust);
+	pthread_mutex_init(&ring->stop_lock, NULL);
+}
+
+vyre_status vyre_ring_create(const struct vyre_ring_params *given, struct vyre_ring **out)
+{
+	struct vyre_ring_params params = *given;
+	struct vyre_ring *ring;
+	vyre_status status;
+
+	*out = NULL;
+	if (!params.kernel)
+		return vyre_fail(VYRE_INVALID, "give a kernel of a set", "ring parameters without a kernel");
+	status = complete(&params);
+	if (status != VYRE_OK)
+		return status;
+	ring = vyre_mem_alloc(sizeof(*ring));
+	if (!ring)
+		return vyre_fail_nomem("a ring record", sizeof(*ring));
+	init_locks(ring);
+	ring->refs = 1;
+	ring->kernel = params.kernel;
+	ring->device = params.kernel->device;
+	vyre_kernel_ref(ring->kernel);
+	ring->slots = params.slots;
+	ring->workers = params.workers;
+	ring->tenants = params.tenants;
+	ring->flags = params.flags;
+	ring->idle_polls = idle_polls(ring->device, params.idle_ns);
+	/* On one processor the one who would end the wait cannot run while we spin. */
+	ring->spins = ring->device->info.max_workers > 1 ? (uint32_t)(SPIN_NS * 1000ull / ring->device->poll_ps) : 0;
+	status = make_memory(ring, &params);
+	if (status == VYRE_OK) {
+		encode(ring, &params);
+		status = ring->device->fns->ring_start(ring);
+	}
+	if (status != VYRE_OK) {
+		vyre_ring_unref(ring);
+		return status;
+	}
+	*out = ring;
+	return VYRE_OK;
+}
+
+void vyre_ring_ref(struct vyre_ring *ring)
+{
+	__atomic_fetch_add(&ring->refs, 1, __ATOMIC_RELAXED);
+}
+
+void vyre_ring_unref(struct vyre_ring *ring)
+{
+	uint32_t i;
+
+	if (__atomic_sub_fetch(&ring->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	for (i = 0; i < VYRE_RING_BUFFERS; i++)
+		vyre_memory_unref(ring->memories[i]);
+	vyre_pages_free(ring->owner, sizeof(*ring->owner) * ring->slots);
+	vyre_kernel_destroy(ring->kernel);
+	pthread_mutex_destroy(&ring->publish_lock);
+	pthread_mutex_destroy(&ring->stop_lock);
+	vyre_mem_free(ring);
+}
+
+/* Slots that nobody has claimed end as EMPTY. By compare-exchange: a worker that does not leave may still claim. */
+static void cancel_unclaimed(struct vyre_ring *ring)
+{
+	uint32_t cancelled = 0, i;
+
+	vyre_ring_lock(ring);
+	for (i = 0; i < ring->slots; i++) {
+		uint32_t *status = vyre_slot_words(ring, i), seen = __atomic_load_n(status, __ATOMIC_ACQUIRE);
+
+		if (seen != VYRE_SLOT_PUBLISHED && seen != VYRE_SLOT_REQUEUE)
+			continue;
+		if (!__atomic_compare_exchange_n(status, &seen, VYRE_SLOT_EMPTY, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			continue;
+		if (seen == VYRE_SLOT_REQUEUE)
+			__atomic_sub_fetch(&ring->live[VYRE_LIVE_PARKED], 1, __ATOMIC_SEQ_CST);
+		cancelled++;
+	}
+	__atomic_add_fetch(&ring->live[VYRE_LIVE_RETIRED], cancelled, __ATOMIC_SEQ_CST);
+	vyre_ring_unlock(ring);
+}
+
+static void close_ring(struct vyre_ring *ring, uint32_t state)
+{
+	vyre_ring_lock(ring);
+	__atomic_store_n(&ring->closed, state, __ATOMIC_SEQ_CST);
+	vyre_ring_unlock(ring);
+	vyre_ring_notify(ring); /* publishers that wait for room */
+}
+
+static int have_all_left(struct vyre_ring *ring, void *context)
+{
+	(void)context;
+	return ring->device->fns->ring_running(ring) == 0;
+}
+
+/* stop_lock is held. */
+static vyre_status stop_workers(struct vyre_ring *ring, uint64_t deadline)
+{
+	uint64_t grace = vyre_deadline(leave_grace_ns);
+
+	__atomic_store_n(&ring->live[VYRE_LIVE_STOP], 2, __ATOMIC_SEQ_CST);
+	ring->device->fns->ring_wake(ring, UINT32_MAX);
+	if (!have_all_left(ring, NULL))
+		vyre_ring_wait_until(ring, have_all_left, NULL, deadline > grace ? deadline : grace, 0);
+	ring->left = have_all_left(ring, NULL) != 0;
+	if (ring->left)
+		__atomic_store_n(&ring->live[VYRE_LIVE_STATE], 4, __ATOMIC_SEQ_CST);
+	cancel_unclaimed(ring);
+	close_ring(ring, VYRE_RING_STOPPED);
+	if (ring->left)
+		return VYRE_OK;
+	return vyre_fail(VYRE_TIMEOUT, "find the handler that does not return",
+			 "%u of %u workers are still inside a handler", ring->device->fns->ring_running(ring),
+			 ring->workers);
+}
+
+vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_ns)
+{
+	uint64_t deadline = vyre_deadline(timeout_ns);
+	vyre_status drained = VYRE_OK, status = VYRE_OK;
+
+	pthread_mutex_lock(&ring->stop_lock);
+	if (!ring->left) {
+		if (__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN)
+			close_ring(ring, VYRE_RING_CLOSING);
+		if (drain)
+			drained = vyre_ring_drain(ring, timeout_ns);
+		status = stop_workers(ring, deadline);
+	}
+	pthread_mutex_unlock(&ring->stop_lock);
+	return drained != VYRE_OK ? VYRE_TIMEOUT : status;
+}
+
+void vyre_ring_destroy(struct vyre_ring *ring)
+{
+	int stopped_before;
+
+	if (!ring)
+		return;
+	stopped_before = __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED;
+	/* A stop that has already timed out is not waited for a second time. */
+	if (vyre_ring_stop(ring, 0, stopped_before ? 0 : VYRE_FOREVER) == VYRE_OK) {
+		ring->device->fns->ring_finish(ring);
+		vyre_ring_unref(ring);
+		return;
+	}
+	vyre_log(VYRE_LOG_ERROR,
+		 "a ring is destroyed while a handler runs; its memory stays until the handler returns. "
+		 "Fix: find the handler that does not return.");
+	ring->device->fns->ring_abandon(ring);
+}
+
+vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, uint32_t tenant, int may_run)
+{
+	if (tenant >= ring->tenants)
+		return vyre_fail(VYRE_INVALID, "make the ring with more tenants, or use a smaller id",
+				 "tenant %u of a ring with %u tenants", tenant, ring->tenants);
+	__atomic_store_n(&ring->control[VYRE_CONTROL_TENANT_MASK + tenant], may_run ? UINT32_MAX : 0, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&ring->live[VYRE_LIVE_CONFIG_EPOCH], 1, __ATOMIC_SEQ_CST);
+	if (vyre_live_load(ring, VYRE_LIVE_AWAY) != 0)
+		ring->device->fns->ring_wake(ring, UINT32_MAX);
+	return VYRE_OK;
+}
+
+static uint32_t debug_records(const struct vyre_ring *ring)
+{
+	uint32_t records = __atomic_load_n(&ring->log[0], __ATOMIC_ACQUIRE) / VYRE_DEBUG_RECORD_WORDS;
+
+	return records < VYRE_DEBUG_RECORDS ? records : VYRE_DEBUG_RECORDS;
+}
+
+void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out)
+{
+	struct vyre_commit now;
+	uint32_t i;
+
+	memset(out, 0, sizeof(*out));
+	vyre_ring_lock(ring);
+	vyre_ring_reap_faults(ring);
+	out->detached_faults = ring->detached_faults;
+	out->last_fault_slot = ring->last_fault[0];
+	out->last_fault_code = ring->last_fault[1];
+	out->last_fault_detail = ring->last_fault[2];
+	vyre_ring_unlock(ring);
+	now = vyre_ring_commit(ring);
+	out->published = now.published;
+	/* RETIRED has 32 bits and is less than 2^31 away from what was published. */
+	out->retired =
+	    now.published - (uint64_t)(int64_t)(int32_t)((uint32_t)ring->first_position + (uint32_t)now.published -
+							 vyre_live_load(ring, VYRE_LIVE_RETIRED));
+	out->faults = __atomic_load_n(&ring->control[VYRE_CONTROL_FAULT_COUNT], __ATOMIC_RELAXED);
+	out->wakes = __atomic_load_n(&ring->wakes, __ATOMIC_RELAXED);
+	out->parked = vyre_live_load(ring, VYRE_LIVE_PARKED);
+	out->sleeping = ring->device->fns->ring_sleeping(ring);
+	for (i = 0; i < 32; i++)
+		out->metrics[i] = __atomic_load_n(&ring->control[VYRE_CONTROL_METRICS + i], __ATOMIC_RELAXED);
+	out->debug_records = debug_records(ring);
+	out->debug_dropped = __atomic_load_n(&ring->control[VYRE_CONTROL_DEBUG_DROPPED], __ATOMIC_RELAXED);
+}
+
+uint32_t vyre_ring_read_log(struct vyre_ring *ring, uint32_t first, uint32_t (*records)[4], uint32_t max)
+{
+	uint32_t count = debug_records(ring), done = 0, i;
+
+	for (; done < max && first < count; done++, first++)
+		for (i = 0; i < VYRE_DEBUG_RECORD_WORDS; i++)
+			records[done][i] =
+			    __atomic_load_n(&ring->log[1 + first * VYRE_DEBUG_RECORD_WORDS + i], __ATOMIC_RELAXED);
+	return done;
+}

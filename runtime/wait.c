@@ -1,0 +1,222 @@
+/* wait.c - how host threads learn that slots have ended: poll, wait, release, drain.
+ *
+ * In: tickets. Out: results. A waiter spins on the slot's own STATUS first, then sleeps on ring->event.
+ *
+ * No wake-up is lost. Three parties, all on seq_cst operations:
+ *     device worker    STATUS = DONE (release); RETIRED += k; read NOTIFY; nonzero: return to the worker's thread
+ *     worker's thread  event += 1; wake all sleepers on event                       (vyre_ring_notify)
+ *     waiter           NOTIFY += 1; e = event; read RETIRED; read STATUS; not ended: sleep while event == e
+ * The worker's pair (write RETIRED, read NOTIFY) and the waiter's (write NOTIFY, read RETIRED) have one total order, so
+ * either the worker reads the waiter's NOTIFY, or the waiter reads the worker's RETIRED, or both. In the second case
+ * the waiter synchronises with that addition (or a later one, which continues it) and its next read of STATUS shows
+ * the slot ended. In the first, the thread bumps event after the slot ended: had the bump come before the waiter read
+ * e, that read would have shown the slot ended as well; so it comes after, and the futex refuses to sleep or wakes.
+ * Not a condition variable per slot, nor an eventfd: the device would have to know about them.
+ */
+#include <string.h>
+
+#include "live.h"
+#include "message.h"
+
+static const char not_yet[] = "the slot has not ended yet. Fix: wait longer, or look for a masked tenant or a handler "
+			      "that does not return.";
+static const char stale[] = "the ticket names no slot that is held. Fix: use a ticket once, before it is released.";
+
+void vyre_ring_notify(struct vyre_ring *ring)
+{
+	__atomic_add_fetch(&ring->event, 1, __ATOMIC_SEQ_CST);
+	vyre_futex_wake(&ring->event, UINT32_MAX);
+}
+
+int vyre_ring_wait_until(struct vyre_ring *ring, int (*ended)(struct vyre_ring *ring, void *context), void *context,
+			 uint64_t deadline_ns, uint64_t slice_ns)
+{
+	uint32_t i;
+	int done;
+
+	for (i = 0; i < ring->spins; i++) {
+		if (ended(ring, context))
+			return 1;
+		vyre_relax();
+	}
+	__atomic_add_fetch(&ring->live[VYRE_LIVE_NOTIFY], 1, __ATOMIC_SEQ_CST);
+	for (;;) {
+		uint32_t seen = __atomic_load_n(&ring->event, __ATOMIC_SEQ_CST);
+		uint64_t now, until = deadline_ns;
+
+		(void)vyre_live_load(ring, VYRE_LIVE_RETIRED); /* see the top of this file */
+		done = ended(ring, context);
+		if (done)
+			break;
+		now = vyre_now();
+		if (now >= deadline_ns)
+			break;
+		if (slice_ns && slice_ns < deadline_ns - now)
+			until = now + slice_ns;
+		vyre_futex_wait(&ring->event, seen, until);
+	}
+	__atomic_sub_fetch(&ring->live[VYRE_LIVE_NOTIFY], 1, __ATOMIC_SEQ_CST);
+	return done;
+}
+
+/* The place's owner word, if the ticket is one of this ring's places. */
+static uint64_t *owner_of(struct vyre_ring *ring, vyre_ticket ticket)
+{
+	if ((ticket & VYRE_OWNER_MASK) != VYRE_OWNER_TICKETED)
+		return NULL;
+	return &ring->owner[(ticket >> VYRE_OWNER_SHIFT) & (ring->slots - 1)];
+}
+
+static void read_result(struct vyre_ring *ring, vyre_ticket ticket, uint32_t status, struct vyre_result *result)
+{
+	const uint32_t *words = vyre_slot_words(ring, ticket >> VYRE_OWNER_SHIFT);
+	uint32_t i;
+
+	memset(result, 0, sizeof(*result));
+	result->status = status;
+	for (i = 0; i < VYRE_SLOT_ARGS; i++)
+		result->words[i] = __atomic_load_n(&words[VYRE_SLOT_WORD_ARG0 + i], __ATOMIC_ACQUIRE);
+	if (status == VYRE_SLOT_FAULT) {
+		result->fault_code = result->words[0];
+		result->fault_detail = result->words[1];
+	}
+}
+
+enum outcome { PENDING, ENDED, GONE };
+
+/* Looks at a ticket. The owner is read again after the result, so that a release by another thread in between cannot
+ * hand out another slot's words. */
+static enum outcome look(struct vyre_ring *ring, vyre_ticket ticket, struct vyre_result *result)
+{
+	uint64_t *owner = owner_of(ring, ticket);
+	uint32_t status;
+
+	if (!owner || __atomic_load_n(owner, __ATOMIC_ACQUIRE) != ticket)
+		return GONE;
+	status = vyre_slot_status(ring, ticket >> VYRE_OWNER_SHIFT);
+	if (!vyre_slot_has_ended(status))
+		return PENDING;
+	if (result) {
+		read_result(ring, ticket, status, result);
+		if (__atomic_load_n(owner, __ATOMIC_ACQUIRE) != ticket)
+			return GONE;
+	}
+	return ENDED;
+}
+
+vyre_status vyre_poll(struct vyre_ring *ring, vyre_ticket ticket, struct vyre_result *result)
+{
+	switch (look(ring, ticket, result)) {
+	case ENDED:
+		return VYRE_OK;
+	case PENDING:
+		return vyre_answer(VYRE_TIMEOUT, not_yet);
+	default:
+		return vyre_answer(VYRE_STALE, stale);
+	}
+}
+
+uint32_t vyre_poll_many(struct vyre_ring *ring, const vyre_ticket *tickets, uint32_t count, uint8_t *ended)
+{
+	uint32_t i, sum = 0;
+
+	for (i = 0; i < count; i++) {
+		ended[i] = look(ring, tickets[i], NULL) != PENDING;
+		sum += ended[i];
+	}
+	return sum;
+}
+
+/* Somebody may be waiting for the place that this has freed. */
+static void tell_room_waiters(struct vyre_ring *ring)
+{
+	if (__atomic_load_n(&ring->room_waiters, __ATOMIC_SEQ_CST) != 0)
+		vyre_ring_notify(ring);
+}
+
+vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket)
+{
+	uint64_t *owner = owner_of(ring, ticket), seen = ticket, next;
+
+	if (!owner)
+		return vyre_answer(VYRE_STALE, stale);
+	/* A slot that ends just now becomes detached, which frees it as well. */
+	next = vyre_slot_has_ended(vyre_slot_status(ring, ticket >> VYRE_OWNER_SHIFT))
+		   ? 0
+		   : (ticket & ~(uint64_t)VYRE_OWNER_MASK) | VYRE_OWNER_DETACHED;
+	if (!__atomic_compare_exchange_n(owner, &seen, next, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return vyre_answer(VYRE_STALE, stale);
+	tell_room_waiters(ring);
+	return VYRE_OK;
+}
+
+struct ticket_wait {
+	vyre_ticket ticket;
+	struct vyre_result *result;
+	enum outcome outcome;
+};
+
+static int ticket_has_ended(struct vyre_ring *ring, void *context)
+{
+	struct ticket_wait *wait = context;
+
+	wait->outcome = look(ring, wait->ticket, wait->result);
+	return wait->outcome != PENDING;
+}
+
+vyre_status vyre_wait(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeout_ns, struct vyre_result *result)
+{
+	struct vyre_result own;
+	struct ticket_wait wait = {ticket, result ? result : &own, PENDING};
+
+	if (!ticket_has_ended(ring, &wait) && timeout_ns != 0)
+		vyre_ring_wait_until(ring, ticket_has_ended, &wait, vyre_deadline(timeout_ns), 0);
+	if (wait.outcome == PENDING)
+		return vyre_answer(VYRE_TIMEOUT, not_yet);
+	if (wait.outcome == GONE || vyre_release(ring, ticket) != VYRE_OK)
+		return vyre_answer(VYRE_STALE, stale);
+	if (wait.result->status == VYRE_SLOT_FAULT)
+		return vyre_answer(VYRE_FAULT,
+				   "the slot ended in FAULT. Fix: see fault_code and fault_detail of its result.");
+	return VYRE_OK;
+}
+
+struct drain {
+	uint64_t cursor; /* slots at positions before this one must end */
+	uint32_t place;	 /* places below this one have none left: a later slot there is not ours to wait for */
+	int stopped;
+};
+
+static int has_drained(struct vyre_ring *ring, void *context)
+{
+	struct drain *drain = context;
+
+	for (; drain->place < ring->slots; drain->place++) {
+		uint64_t owner = __atomic_load_n(&ring->owner[drain->place], __ATOMIC_ACQUIRE);
+
+		if (owner == 0 || owner >> VYRE_OWNER_SHIFT >= drain->cursor)
+			continue;
+		if (!vyre_slot_has_ended(vyre_slot_status(ring, drain->place)))
+			break;
+	}
+	if (drain->place == ring->slots)
+		return 1;
+	drain->stopped = __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED;
+	return drain->stopped;
+}
+
+vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns)
+{
+	struct drain drain = {vyre_ring_commit(ring).cursor, 0, 0};
+
+	if (!has_drained(ring, &drain) && timeout_ns != 0)
+		vyre_ring_wait_until(ring, has_drained, &drain, vyre_deadline(timeout_ns), 0);
+	if (drain.place == ring->slots)
+		return VYRE_OK;
+	if (drain.stopped)
+		return vyre_answer(VYRE_STOPPED,
+				   "the ring was stopped before every slot had ended. Fix: drain before stopping.");
+	return vyre_answer(VYRE_TIMEOUT,
+			   "slots are still in flight. Fix: wait longer, or look for a masked tenant or a "
+			   "handler that does not return.");
+}
