@@ -158,8 +158,9 @@ const char *vyrec_scope_name(vyrec_scope scope);
 
 #define VYREC_LIMIT_LIST(X) \
 	X(SOURCE_BYTES,   16 << 20, "bytes of source text or VIR0") \
-	X(NESTING,        64,       "nested statements") \
-	X(EXPR_DEPTH,     128,      "nested expressions") \
+	X(NESTING,        64,       "nested statements in text") \
+	X(EXPR_DEPTH,     128,      "nested expressions in text") \
+	X(TREE_DEPTH,     256,      "nested statements or expressions after passes") \
 	X(NODES,          1 << 20,  "statements and expressions in one module") \
 	X(UNITS,          256,      "sets and programs in one module") \
 	X(ARRAYS,         1024,     "buffers, shared and local arrays in one module") \
@@ -365,10 +366,12 @@ struct vyrec_comment {
 /* How the source was laid out, for `vyrec fmt`; all zero in a module that was not parsed. Only parser and printer touch
  * it; a clone has none. */
 struct vyrec_layout {
-	vyrec_loc *block_ends; /* by vyrec_block: its closing brace */
-	uint32_t block_end_count, block_end_capacity;
-	vyrec_loc *unit_ends; /* by vyrec_unit */
-	uint32_t unit_end_count, unit_end_capacity;
+	vyrec_loc *block_starts, *block_ends; /* by vyrec_block: the word that opens it (case, else, if), its last brace */
+	uint32_t block_start_capacity, block_end_capacity;
+	vyrec_loc *unit_ends; /* by vyrec_unit: its last brace */
+	uint32_t unit_end_capacity;
+	vyrec_loc *switch_ends; /* by vyrec_stmt */
+	uint32_t switch_end_capacity;
 	uint32_t *blanks; /* lines with a blank line before them, rising */
 	uint32_t blank_count, blank_capacity;
 	uint8_t *typed_locals, *typed_consts; /* by vyrec_local, vyrec_const: 1 = the source wrote its type */
@@ -419,7 +422,7 @@ vyrec_name vyrec_intern(struct vyrec_module *module, const char *text, size_t by
 vyrec_name vyrec_intern_z(struct vyrec_module *module, const char *text);
 const char *vyrec_name_text(const struct vyrec_module *module, vyrec_name name); /* "" for 0 */
 size_t vyrec_name_bytes(const struct vyrec_module *module, vyrec_name name);
-/* A name that no local of the module has yet: base, base_2, base_3, ... */
+/* A name that no declaration inside a unit of the module has yet: base, base_2, base_3, ... */
 vyrec_name vyrec_fresh_name(struct vyrec_module *module, const char *base);
 
 /* Append a node (copied) and return its index. A pointer into a table is void after any append to that table. */
