@@ -224,8 +224,10 @@ void vyrec_module_destroy(struct vyrec_module *m)
 #undef X
 	free(m->refs);
 	free(m->comments);
+	free(m->layout.block_starts);
 	free(m->layout.block_ends);
 	free(m->layout.unit_ends);
+	free(m->layout.switch_ends);
 	free(m->layout.blanks);
 	free(m->layout.typed_locals);
 	free(m->layout.typed_consts);

@@ -254,10 +254,10 @@ static void skip_expression(struct parser *p)
 	p->panic = p->stop;
 }
 
-static void keep_body(struct parser *p, vyrec_fn fn, vyrec_handler handler)
+static void keep_body(struct parser *p, vyrec_fn fn, vyrec_handler handler, vyrec_loc start)
 {
 	p->bodies = vyrec_grow(p->bodies, &p->body_capacity, p->body_count + 1, sizeof *p->bodies);
-	p->bodies[p->body_count++] = (struct pending_body){silent(p->lexer), p->token, p->unit, fn, handler};
+	p->bodies[p->body_count++] = (struct pending_body){silent(p->lexer), p->token, p->unit, fn, handler, start};
 }
 
 /* ( NAME : type, ... ) */
@@ -369,7 +369,7 @@ static vyrec_fn parse_fn(struct parser *p)
 	if (p->panic)
 		return 0;
 	vyrec_fn fn = vyrec_add_fn(p->module, &node);
-	keep_body(p, fn, 0);
+	keep_body(p, fn, 0, node.loc);
 	return fn;
 }
 
@@ -410,14 +410,14 @@ static void parse_op(struct parser *p)
 	}
 	node.width = (uint32_t)width;
 	vyrec_handler handler = vyrec_add_handler(p->module, &node);
-	over_limit(p, handler, VYREC_MAX_OPS * VYREC_MAX_UNITS, "ops in one module");
+	over_limit(p, ++p->op_count, VYREC_MAX_OPS, "ops in one set");
 	p->ops = vyrec_grow(p->ops, &p->op_capacity, node.name + 1, sizeof *p->ops);
 	if (p->ops[node.name])
 		report(p, node.loc, "op '%s' is already declared in this set; choose another name",
 		       vyrec_name_text(p->module, node.name));
 	p->ops[node.name] = handler;
 	vyrec_unit_add_item(p->module, p->unit, VYREC_ITEM_HANDLER, handler);
-	keep_body(p, 0, handler);
+	keep_body(p, 0, handler, node.loc);
 	skip_braces(p);
 }
 
@@ -430,7 +430,7 @@ static void parse_program_body(struct parser *p)
 	for (uint32_t i = 0; i < p->body_count; i++)
 		if (!p->bodies[i].fn && !p->bodies[i].handler && p->bodies[i].unit == p->unit)
 			report(p, loc, "a program has one body; remove this one");
-	keep_body(p, 0, 0);
+	keep_body(p, 0, 0, loc);
 	skip_braces(p);
 }
 
@@ -580,7 +580,7 @@ static void parse_op_shared(struct parser *p, vyrec_handler handler)
 	struct vyrec_list shared = {0};
 	p->handler = handler;
 	p->op_shared = &shared;
-	vyrec_block body = parse_block(p);
+	vyrec_block body = parse_block(p, p->module->handlers[handler].loc);
 	struct vyrec_handler_node *node = &p->module->handlers[handler];
 	node->body = body;
 	node->shared_count = shared.count;
@@ -600,7 +600,7 @@ static void parse_body(struct parser *p, uint32_t index)
 		struct vyrec_fn_node fn = p->module->fns[pending.fn];
 		declare_params(p, fn.params, fn.param_count);
 		p->fn = pending.fn;
-		vyrec_block body = parse_block(p);
+		vyrec_block body = parse_block(p, pending.start);
 		p->module->fns[pending.fn].body = body;
 		p->fn = 0;
 	} else if (pending.handler) {
@@ -608,7 +608,7 @@ static void parse_body(struct parser *p, uint32_t index)
 		declare_params(p, handler.params, handler.param_count);
 		parse_op_shared(p, pending.handler);
 	} else {
-		vyrec_block body = parse_block(p);
+		vyrec_block body = parse_block(p, pending.start);
 		p->module->units[pending.unit].body = body;
 	}
 	close_scope(p, mark);
@@ -691,10 +691,7 @@ static void parse_unit(struct parser *p, bool program)
 		if (!accept(p, TOKEN_SEMI))
 			parse_item(p);
 	struct vyrec_layout *layout = &p->module->layout;
-	layout->unit_ends =
-	    vyrec_grow(layout->unit_ends, &layout->unit_end_capacity, p->unit + 1, sizeof *layout->unit_ends);
-	layout->unit_ends[p->unit] = here(p);
-	layout->unit_end_count = p->unit + 1;
+	note_place(&layout->unit_ends, &layout->unit_end_capacity, p->unit, here(p));
 	if (at(p, TOKEN_END) && !p->stop)
 		report(p, node.loc, "the '{' of this %s is never closed; add '}'", program ? "program" : "set");
 	else
@@ -702,6 +699,7 @@ static void parse_unit(struct parser *p, bool program)
 	read_unit_bodies(p);
 	for (uint32_t i = 0; i < p->op_capacity; i++)
 		p->ops[i] = 0;
+	p->op_count = 0;
 	close_scope(p, 0);
 	p->unit = 0;
 }

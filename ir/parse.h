@@ -43,6 +43,7 @@ struct pending_body {
 	vyrec_unit unit;
 	vyrec_fn fn;	       /* or */
 	vyrec_handler handler; /* or neither: the body of the program */
+	vyrec_loc start;
 };
 
 struct parser {
@@ -69,9 +70,10 @@ struct parser {
 	uint32_t const_capacity;
 	struct pending_body *bodies;
 	uint32_t body_count, body_capacity;
+	vyrec_loc switch_end;	      /* of the switch just read */
 	struct vyrec_list dispatched; /* pairs (name, loc): programs to look for at the end */
 	vyrec_handler *ops;	      /* of the unit, by vyrec_name */
-	uint32_t op_capacity;
+	uint32_t op_capacity, op_count;
 	vyrec_fn *prelude_fns; /* already pulled in, by vyrec_name */
 	uint32_t prelude_capacity;
 };
@@ -163,7 +165,9 @@ bool parse_order(struct parser *p, uint8_t *order);
 bool parse_scope(struct parser *p, uint8_t *scope);
 
 /* parse_stmt.c */
-vyrec_block parse_block(struct parser *p); /* with its braces; opens a scope */
+/* With its braces; opens a scope. `start`: where its statement or case begins. */
+vyrec_block parse_block(struct parser *p, vyrec_loc start);
+void note_place(vyrec_loc **places, uint32_t *capacity, uint32_t index, vyrec_loc loc);
 /* Skips to the end of a broken statement. */
 void recover(struct parser *p);
 bool end_statement(struct parser *p);

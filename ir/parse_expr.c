@@ -47,11 +47,11 @@ static struct token peek(const struct parser *p)
 
 static vyrec_policy parse_policy(struct parser *p)
 {
-	struct word word = token_word(p);
-	if (word.kind == WORD_POLICY) {
-		advance(p);
-		return word.code;
-	}
+	for (unsigned i = 1; i < VYREC_POLICY_COUNT; i++)
+		if (at_word(p, vyrec_policy_name(i))) { /* by text: trap is a statement too */
+			advance(p);
+			return i;
+		}
 	if (at(p, TOKEN_NAME)) {
 		struct token next = peek(p);
 		if (next.kind == TOKEN_NAME || next.kind == TOKEN_INT) {

@@ -37,7 +37,7 @@ void recover(struct parser *p)
 		first = false;
 		advance(p);
 	}
-	p->panic = false;
+	p->panic = p->stop;
 	p->groups = 0;
 }
 
@@ -55,15 +55,20 @@ static void recover_to_block(struct parser *p)
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
-static vyrec_block finish_block(struct parser *p, struct vyrec_list *list, vyrec_loc end)
+/* Notes where something stands in the source, for the printer. */
+void note_place(vyrec_loc **places, uint32_t *capacity, uint32_t index, vyrec_loc loc)
+{
+	*places = vyrec_grow(*places, capacity, index + 1, sizeof **places);
+	(*places)[index] = loc;
+}
+
+static vyrec_block finish_block(struct parser *p, struct vyrec_list *list, vyrec_loc start, vyrec_loc end)
 {
 	struct vyrec_layout *layout = &p->module->layout;
 	vyrec_block block = vyrec_add_block(p->module, list->items, list->count);
 	vyrec_list_free(list);
-	layout->block_ends =
-	    vyrec_grow(layout->block_ends, &layout->block_end_capacity, block + 1, sizeof *layout->block_ends);
-	layout->block_ends[block] = end;
-	layout->block_end_count = block + 1;
+	note_place(&layout->block_starts, &layout->block_start_capacity, block, start);
+	note_place(&layout->block_ends, &layout->block_end_capacity, block, end);
 	return block;
 }
 
@@ -99,14 +104,14 @@ static bool parse_braced(struct parser *p, struct vyrec_list *list, vyrec_loc *e
 	return expect(p, TOKEN_RBRACE, "to close the block");
 }
 
-vyrec_block parse_block(struct parser *p)
+vyrec_block parse_block(struct parser *p, vyrec_loc start)
 {
 	struct vyrec_list list = {0};
 	vyrec_loc end = 0;
 	uint32_t mark = p->scope.count;
 	parse_braced(p, &list, &end);
 	close_scope(p, mark);
-	return finish_block(p, &list, end);
+	return finish_block(p, &list, start, end);
 }
 
 /* ---- declarations and assignments -------------------------------------------------------------------------------- */
@@ -309,12 +314,13 @@ static vyrec_expr parse_condition(struct parser *p)
 static bool parse_if(struct parser *p, struct vyrec_stmt_node *node)
 {
 	node->expr[0] = parse_condition(p);
-	node->body[0] = parse_block(p);
+	node->body[0] = parse_block(p, node->loc);
 	if (p->panic || !at_word(p, "else"))
 		return !p->panic;
+	vyrec_loc start = here(p);
 	advance(p);
 	if (!at_word(p, "if")) {
-		node->body[1] = parse_block(p);
+		node->body[1] = parse_block(p, start);
 		return true;
 	}
 	if (p->nesting >= VYREC_MAX_NESTING) {
@@ -331,7 +337,7 @@ static bool parse_if(struct parser *p, struct vyrec_stmt_node *node)
 	p->nesting--;
 	vyrec_loc end =
 	    inner.body[1] ? p->module->layout.block_ends[inner.body[1]] : p->module->layout.block_ends[inner.body[0]];
-	node->body[1] = finish_block(p, &list, end);
+	node->body[1] = finish_block(p, &list, inner.loc, end);
 	return true;
 }
 
@@ -363,14 +369,14 @@ static bool parse_for(struct parser *p, struct vyrec_stmt_node *node)
 	}
 	uint32_t mark = p->scope.count;
 	node->local = declare_local(p, name, VYREC_LOCAL_COUNTER, type, loc);
-	node->body[0] = parse_block(p);
+	node->body[0] = parse_block(p, node->loc);
 	close_scope(p, mark);
 	return true;
 }
 
 static bool parse_loop(struct parser *p, struct vyrec_stmt_node *node)
 {
-	node->body[0] = parse_block(p);
+	node->body[0] = parse_block(p, node->loc);
 	return true;
 }
 
@@ -391,20 +397,18 @@ static bool parse_case_value(struct parser *p, bool sint, uint32_t *value)
 static bool parse_case(struct parser *p, bool sint, struct vyrec_list *pairs)
 {
 	uint32_t first = pairs->count, value = 0;
+	vyrec_loc start = here(p);
 	advance(p);
 	do {
 		if (!parse_case_value(p, sint, &value))
 			break;
-		for (uint32_t i = 0; i < pairs->count && pairs->count < 64; i += 2)
-			if (pairs->items[i] == value)
-				report(p, p->previous.loc, "case %u is already there; remove one", value);
 		vyrec_list_push(pairs, value);
 		vyrec_list_push(pairs, 0);
 		if (over_limit(p, pairs->count / 2, VYREC_MAX_CASES + 1, "cases of one switch"))
 			break;
 	} while (accept(p, TOKEN_COMMA));
 	recover_to_block(p);
-	vyrec_block body = parse_block(p);
+	vyrec_block body = parse_block(p, start);
 	for (uint32_t i = first; i < pairs->count; i += 2)
 		pairs->items[i + 1] = body;
 	return !p->panic;
@@ -427,8 +431,9 @@ static bool parse_switch(struct parser *p, struct vyrec_stmt_node *node)
 		} else if (at_word(p, "default")) {
 			if (node->body[0])
 				report(p, here(p), "a switch has one default; remove this one");
+			vyrec_loc start = here(p);
 			advance(p);
-			node->body[0] = parse_block(p);
+			node->body[0] = parse_block(p, start);
 		} else {
 			syntax_error(p, here(p), "%s where a case is expected; write case or default",
 				     token_kind_text(p->token.kind));
@@ -439,7 +444,7 @@ static bool parse_switch(struct parser *p, struct vyrec_stmt_node *node)
 	node->count = pairs.count;
 	node->list = vyrec_add_refs(p->module, pairs.items, pairs.count);
 	vyrec_list_free(&pairs);
-	node->imm = 0;
+	p->switch_end = here(p);
 	return expect(p, TOKEN_RBRACE, "to close the switch");
 }
 
@@ -491,7 +496,7 @@ static bool parse_labelled(struct parser *p, struct vyrec_stmt_node *node)
 		vyrec_loc loc = here(p);
 		node->local = declare_local(p, expect_name(p, "a block"), VYREC_LOCAL_LABEL, VYREC_VOID, loc);
 	}
-	node->body[0] = parse_block(p);
+	node->body[0] = parse_block(p, node->loc);
 	close_scope(p, mark);
 	return true;
 }
@@ -504,7 +509,7 @@ static bool parse_region(struct parser *p, struct vyrec_stmt_node *node)
 	if (p->panic)
 		return false;
 	parse_braced(p, &list, &end);
-	node->body[0] = finish_block(p, &list, end);
+	node->body[0] = finish_block(p, &list, node->loc, end);
 	return true;
 }
 
@@ -519,7 +524,7 @@ static bool parse_catch(struct parser *p, struct vyrec_stmt_node *node)
 	detail = expect_name(p, "the detail of a catch");
 	if (!close_group(p, TOKEN_RPAREN, "after the detail of a catch"))
 		return false;
-	node->body[0] = parse_block(p);
+	node->body[0] = parse_block(p, node->loc);
 	node->local = declare_local(p, code, VYREC_LOCAL_VAR, VYREC_U32, code_loc);
 	node->local2 = declare_local(p, detail, VYREC_LOCAL_VAR, VYREC_U32, detail_loc);
 	return true;
@@ -848,8 +853,13 @@ static bool parse_statement(struct parser *p, struct vyrec_list *list)
 			     token_kind_text(p->token.kind));
 		good = false;
 	}
-	if (good && !p->panic)
-		vyrec_list_push(list, new_stmt(p, node));
+	if (good && !p->panic) {
+		struct vyrec_layout *layout = &p->module->layout;
+		vyrec_stmt stmt = new_stmt(p, node);
+		vyrec_list_push(list, stmt);
+		if (node.kind == VYREC_STMT_SWITCH)
+			note_place(&layout->switch_ends, &layout->switch_end_capacity, stmt, p->switch_end);
+	}
 	if (!p->panic && !is_block_kind(node.kind))
 		end_statement(p);
 	return good;

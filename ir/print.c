@@ -11,6 +11,8 @@
 
 #include "ir/print.h"
 
+enum { MAX_LINE = 120 };
+
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
 static void put_bytes(struct printer *p, const char *text, size_t bytes)
@@ -128,6 +130,8 @@ static bool had_blank(const struct vyrec_module *m, vyrec_loc loc)
 
 void start_line(struct printer *p, vyrec_loc loc)
 {
+	if (p->flat)
+		return;
 	put_comments(p, loc);
 	end_line(p);
 	if (p->source && loc && had_blank(p->module, loc))
@@ -159,9 +163,14 @@ void put_close(struct printer *p, vyrec_loc end)
 
 static void put_stmt(struct printer *p, vyrec_stmt stmt);
 
+static vyrec_loc block_start(const struct printer *p, vyrec_block block)
+{
+	return block < p->module->layout.block_start_capacity ? p->module->layout.block_starts[block] : 0;
+}
+
 static vyrec_loc block_end(const struct printer *p, vyrec_block block)
 {
-	return block < p->module->layout.block_end_count ? p->module->layout.block_ends[block] : 0;
+	return block < p->module->layout.block_end_capacity ? p->module->layout.block_ends[block] : 0;
 }
 
 static void put_statements(struct printer *p, vyrec_block block)
@@ -171,11 +180,41 @@ static void put_statements(struct printer *p, vyrec_block block)
 		put_stmt(p, p->module->refs[node.first + i]);
 }
 
+/* `{ a; b }` where the source had the whole statement on one line and it fits; else undone. */
+static bool put_short_block(struct printer *p, vyrec_block block)
+{
+	struct printer before = *p;
+	struct vyrec_block_node node = p->module->blocks[block];
+	put(p, "{");
+	p->flat = true;
+	for (uint32_t i = 0; i < node.count; i++) {
+		put(p, i ? "; " : " ");
+		put_stmt(p, p->module->refs[node.first + i]);
+	}
+	p->flat = before.flat;
+	put(p, node.count ? " }" : "}");
+	size_t line = p->bytes;
+	while (line && p->text[line - 1] != '\n')
+		line--;
+	if (p->bytes - line <= MAX_LINE && !memchr(p->text + before.bytes, '\n', p->bytes - before.bytes))
+		return true;
+	p->bytes = before.bytes;
+	p->line_started = before.line_started;
+	p->block_start = before.block_start;
+	return false;
+}
+
 void put_block(struct printer *p, vyrec_block block)
 {
+	const struct vyrec_module *m = p->module;
+	vyrec_loc end = block_end(p, block);
+	bool commented = p->source && p->comment < m->comment_count && m->comments[p->comment].loc < end;
+	bool one_line = p->source && end && VYREC_LOC_LINE(block_start(p, block)) == VYREC_LOC_LINE(end);
+	if (!commented && (one_line || p->flat || !m->blocks[block].count) && put_short_block(p, block))
+		return;
 	open_brace(p);
 	put_statements(p, block);
-	put_close(p, block_end(p, block));
+	put_close(p, end);
 }
 
 static void put_array_type(struct printer *p, vyrec_array array)
@@ -250,7 +289,7 @@ static void put_for(struct printer *p, const struct vyrec_stmt_node *s)
 	put_block(p, s->body[0]);
 }
 
-static void put_switch(struct printer *p, const struct vyrec_stmt_node *s)
+static void put_switch(struct printer *p, const struct vyrec_stmt_node *s, vyrec_loc end)
 {
 	const struct vyrec_module *m = p->module;
 	bool sint = m->exprs[s->expr[0]].type == VYREC_I32;
@@ -260,9 +299,8 @@ static void put_switch(struct printer *p, const struct vyrec_stmt_node *s)
 	open_brace(p);
 	for (uint32_t i = 0; i < s->count;) {
 		vyrec_block body = m->refs[s->list + i + 1];
-		struct vyrec_block_node node = m->blocks[body];
 		const char *before = "case ";
-		start_line(p, node.count ? m->stmts[m->refs[node.first]].loc : 0);
+		start_line(p, block_start(p, body));
 		for (; i < s->count && m->refs[s->list + i + 1] == body; i += 2) {
 			uint32_t value = m->refs[s->list + i];
 			put(p, before);
@@ -276,11 +314,11 @@ static void put_switch(struct printer *p, const struct vyrec_stmt_node *s)
 		put_block(p, body);
 	}
 	if (s->body[0]) {
-		start_line(p, 0);
+		start_line(p, block_start(p, s->body[0]));
 		put(p, "default ");
 		put_block(p, s->body[0]);
 	}
-	put_close(p, (vyrec_loc)s->imm);
+	put_close(p, end);
 }
 
 static void put_copy(struct printer *p, const struct vyrec_stmt_node *s)
@@ -414,7 +452,7 @@ static void put_stmt(struct printer *p, vyrec_stmt stmt)
 		put_for(p, s);
 		break;
 	case VYREC_STMT_SWITCH:
-		put_switch(p, s);
+		put_switch(p, s, stmt < m->layout.switch_end_capacity ? m->layout.switch_ends[stmt] : 0);
 		break;
 	case VYREC_STMT_LOOP:
 	case VYREC_STMT_BLOCK:
@@ -567,6 +605,10 @@ static void put_handler(struct printer *p, vyrec_handler index)
 	if (h->granularity != VYRE_BY_LANE && h->width)
 		putf(p, "(%u)", h->width);
 	put(p, h->granularity == VYRE_BY_LANE ? "" : " ");
+	if (!h->shared_count) {
+		put_block(p, h->body);
+		return;
+	}
 	open_brace(p);
 	for (uint32_t i = 0; i < h->shared_count; i++)
 		put_shared(p, p->module->refs[h->shared + i]);
@@ -635,11 +677,11 @@ static void put_unit(struct printer *p, vyrec_unit index)
 			end_line(p);
 			put_blank(p);
 		}
-		start_line(p, 0);
+		start_line(p, block_start(p, unit->body));
 		put(p, "body ");
 		put_block(p, unit->body);
 	}
-	put_close(p, index < m->layout.unit_end_count ? m->layout.unit_ends[index] : 0);
+	put_close(p, index < m->layout.unit_end_capacity ? m->layout.unit_ends[index] : 0);
 }
 
 char *vyrec_print(const struct vyrec_module *module, unsigned flags, size_t *bytes)

@@ -9,6 +9,7 @@ struct printer {
 	size_t bytes, capacity;
 	unsigned indent;
 	bool source;	   /* the source's comments, blank lines, radixes and declared types */
+	bool flat;	   /* in a block on one line */
 	bool line_started; /* something stands on the current line */
 	bool block_start;  /* nothing stands yet in the current block */
 	uint32_t comment;  /* next to print */

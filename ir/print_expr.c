@@ -70,6 +70,11 @@ static void put_float(struct printer *p, vyrec_type type, uint64_t bits)
 		if (read_back(type, text) == bits)
 			break;
 	}
+	char *e = strchr(text, 'e');
+	if (e) { /* 1e+05 is 1e5 */
+		char *digits = e + 2 + strspn(e + 2, "0");
+		memmove(e + 1 + (e[1] == '-'), digits, strlen(digits) + 1);
+	}
 	put(p, text);
 	if (!strpbrk(text, ".e"))
 		put(p, ".0");
