@@ -82,7 +82,7 @@ CMP(eq_i, LLVMIntEQ); CMP(eq_b, LLVMIntEQ); CMP(ne_i, LLVMIntNE); CMP(ne_b, LLVM
 CMP(lt_u, LLVMIntULT); CMP(lt_s, LLVMIntSLT); CMP(le_u, LLVMIntULE); CMP(le_s, LLVMIntSLE);
 CMP(gt_u, LLVMIntUGT); CMP(gt_s, LLVMIntSGT); CMP(ge_u, LLVMIntUGE); CMP(ge_s, LLVMIntSGE);
 FCMP(eq_f, LLVMRealOEQ); FCMP(ne_f, LLVMRealUNE); FCMP(lt_f, LLVMRealOLT); FCMP(le_f, LLVMRealOLE);
-FCMP(gt_f, LLVMRealOGT); FCMP(ge_f, LLVMRealOGE); FCMP(is_nan, LLVMRealUNO);
+FCMP(gt_f, LLVMRealOGT); FCMP(ge_f, LLVMRealOGE);
 ROW(select, LLVMBuildSelect(l->b, A, B, x->c, ""));
 ROW(min_u, two(l, x, "llvm.umin"));
 ROW(min_s, two(l, x, "llvm.smin"));
@@ -255,6 +255,7 @@ ROW(div_f, LLVMBuildFDiv(l->b, A, B, ""));
 ROW(neg_f, LLVMBuildFNeg(l->b, A, ""));
 ROW(min_f, two(l, x, "llvm.minimumnum"));
 ROW(max_f, two(l, x, "llvm.maximumnum"));
+ROW(is_nan, LLVMBuildFCmp(l->b, LLVMRealUNO, A, A, ""));
 ROW(abs_f, one(l, x, "llvm.fabs"));
 ROW(sqrt, one(l, x, "llvm.sqrt"));
 ROW(floor, one(l, x, "llvm.floor"));
