@@ -58,6 +58,13 @@ static bool compile(struct job *job, struct vyrec_module *module, const struct v
 
 /* ---- who is to blame ------------------------------------------------------------------------------------------------- */
 
+struct blame {
+	struct vyrec_module *module;
+	const struct vyrec_target *target;
+	const struct vyrec_codegen_options *options;
+	void (*tamper)(LLVMModuleRef module);
+};
+
 /* The switch with the most cases: in an assembled program, the dispatch. */
 struct dispatch_search {
 	vyrec_stmt best;
@@ -81,10 +88,12 @@ static vyrec_stmt find_dispatch(struct vyrec_module *m, vyrec_unit unit)
 	return search.best;
 }
 
+enum { ALL_CASES = UINT32_MAX, NO_CASE = UINT32_MAX - 1 };
+
 static void keep_only_case(struct vyrec_module *m, vyrec_stmt dispatch, uint32_t keep)
 {
 	const struct vyrec_stmt_node s = m->stmts[dispatch];
-	vyrec_block kept = m->refs[s.list + 2 * keep + 1];
+	vyrec_block kept = keep < s.count ? m->refs[s.list + 2 * keep + 1] : 0;
 	for (uint32_t i = 0; i < s.count; i++)
 		if (m->refs[s.list + 2 * i + 1] != kept)
 			vyrec_set_block(m, m->refs[s.list + 2 * i + 1], NULL, 0);
@@ -101,64 +110,59 @@ static vyrec_handler find_handler(const struct vyrec_module *m, vyrec_unit unit,
 	return 0;
 }
 
-static bool compiles(struct vyrec_module *module, const struct vyrec_target *target,
-		     const struct vyrec_codegen_options *options, void (*tamper)(LLVMModuleRef module))
+/* Does it still fail when the other units are empty programs, and of the unit's dispatch only one case is left? */
+static bool fails_alone(const struct blame *blame, vyrec_unit unit, uint32_t keep_case)
 {
-	struct vyrec_diags ignored = {0};
-	struct job job;
-	bool fine = compile(&job, module, target, options, &ignored, tamper);
-	finish(&job);
-	vyrec_diags_finish(&ignored);
-	return fine;
-}
-
-/* A copy of the module in which the other units are empty programs, and of the unit's dispatch only one case is left
- * (keep_case = cases: all). */
-static struct vyrec_module *isolate(const struct vyrec_module *module, vyrec_unit unit, uint32_t keep_case)
-{
-	struct vyrec_module *copy = vyrec_module_clone(module);
+	struct vyrec_module *copy = vyrec_module_clone(blame->module);
 	for (vyrec_unit other = 1; other < copy->unit_count; other++)
 		if (other != unit)
 			vyrec_set_block(copy, copy->units[other].body, NULL, 0);
 	vyrec_stmt dispatch = find_dispatch(copy, unit);
-	if (dispatch && keep_case < copy->stmts[dispatch].count)
+	if (dispatch && keep_case != ALL_CASES)
 		keep_only_case(copy, dispatch, keep_case);
-	return copy;
+	struct vyrec_diags ignored = {0};
+	struct job job;
+	bool fine = compile(&job, copy, blame->target, blame->options, &ignored, blame->tamper);
+	finish(&job);
+	vyrec_diags_finish(&ignored);
+	vyrec_module_destroy(copy);
+	return !fine;
 }
 
-static void blame(struct vyrec_module *module, const struct vyrec_target *target,
-		  const struct vyrec_codegen_options *options, const char *words, struct vyrec_diags *diags,
-		  void (*tamper)(LLVMModuleRef module))
+static vyrec_handler guilty_op(const struct blame *blame, vyrec_unit unit)
 {
-	for (vyrec_unit unit = 1; unit < module->unit_count; unit++) {
-		struct vyrec_module *alone = isolate(module, unit, UINT32_MAX);
-		vyrec_stmt dispatch = find_dispatch(alone, unit);
-		uint32_t cases = dispatch ? alone->stmts[dispatch].count : 0;
-		bool guilty = !compiles(alone, target, options, tamper);
-		const char *name = vyrec_name_text(module, module->units[unit].name);
-		for (uint32_t i = 0; guilty && i < cases; i++) {
-			uint32_t opcode = alone->refs[alone->stmts[dispatch].list + 2 * i];
-			vyrec_handler handler = find_handler(module, unit, opcode);
-			struct vyrec_module *one = handler ? isolate(module, unit, i) : NULL;
-			if (one && !compiles(one, target, options, tamper)) {
-				vyrec_diags_add(diags, VYREC_ERROR, "", module->handlers[handler].loc,
-						"%s cannot compile op %s of set %s: %s", target->name,
-						vyrec_name_text(module, module->handlers[handler].name), name, words);
-				vyrec_module_destroy(one);
-				vyrec_module_destroy(alone);
-				return;
-			}
-			if (one)
-				vyrec_module_destroy(one);
-		}
-		vyrec_module_destroy(alone);
-		if (guilty) {
-			vyrec_diags_add(diags, VYREC_ERROR, "", module->units[unit].loc, "%s cannot compile %s: %s",
-					target->name, name, words);
-			return;
-		}
+	struct vyrec_module *m = blame->module;
+	vyrec_stmt dispatch = find_dispatch(m, unit);
+	if (!dispatch || fails_alone(blame, unit, NO_CASE)) /* not the ops' fault */
+		return 0;
+	for (uint32_t i = 0; i < m->stmts[dispatch].count; i++) {
+		vyrec_handler handler = find_handler(m, unit, m->refs[m->stmts[dispatch].list + 2 * i]);
+		if (handler && fails_alone(blame, unit, i))
+			return handler;
 	}
-	vyrec_diags_add(diags, VYREC_ERROR, "", 0, "%s cannot compile the module: %s", target->name, words);
+	return 0;
+}
+
+static void find_guilty(const struct blame *blame, const char *words, struct vyrec_diags *diags)
+{
+	struct vyrec_module *m = blame->module;
+	vyrec_unit unit = 1;
+	while (unit < m->unit_count && !fails_alone(blame, unit, ALL_CASES))
+		unit++;
+	if (unit == m->unit_count) {
+		vyrec_diags_add(diags, VYREC_ERROR, "", 0, "%s cannot compile the module: %s", blame->target->name,
+				words);
+		return;
+	}
+	vyrec_handler handler = guilty_op(blame, unit);
+	const char *name = vyrec_name_text(m, m->units[unit].name);
+	if (handler)
+		vyrec_diags_add(diags, VYREC_ERROR, "", m->handlers[handler].loc,
+				"%s cannot compile op %s of set %s: %s", blame->target->name,
+				vyrec_name_text(m, m->handlers[handler].name), name, words);
+	else
+		vyrec_diags_add(diags, VYREC_ERROR, "", m->units[unit].loc, "%s cannot compile %s: %s",
+				blame->target->name, name, words);
 }
 
 /* ---- slices ---------------------------------------------------------------------------------------------------------- */
@@ -233,8 +237,10 @@ bool vyrec_codegen_with(struct vyrec_module *module, const struct vyrec_target *
 	uint32_t errors = diags->errors;
 	*out = (struct vyrec_slice){.target = target};
 	bool fine = compile(&job, module, target, options, diags, tamper);
-	if (!fine && diags->errors == errors)
-		blame(module, target, options, job.emit.message, diags, tamper);
+	if (!fine && diags->errors == errors) {
+		struct blame blame = {module, target, options, tamper};
+		find_guilty(&blame, job.emit.message, diags);
+	}
 	if (fine) {
 		out->times = job.emit.times;
 		keep_text(out, &job, options->emit);

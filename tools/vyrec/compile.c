@@ -192,7 +192,7 @@ static bool run_passes(const struct options *o, struct vyrec_module *module, con
 	for (vyrec_pass p = 0; p < VYREC_PASS_COUNT; p++)
 		show_time(o, vyrec_pass_name(p), "", times.milliseconds[p]);
 	show_time(o, "verify", "passes", times.verify);
-	return report(&diags, source);
+	return show_diags(&diags, source);
 }
 
 static bool make_slices(const struct options *o, struct vyrec_module *lowered, const struct source *source,
@@ -210,7 +210,7 @@ static bool make_slices(const struct options *o, struct vyrec_module *lowered, c
 		show_time(o, "emit", name, slices[i].times.emit);
 		show_time(o, "link", name, slices[i].times.link);
 	}
-	return report(&diags, source);
+	return show_diags(&diags, source);
 }
 
 /* The part of the command line that the bytes of the blob follow from. */

@@ -137,7 +137,7 @@ bool file_write(const char *path, const void *data, size_t bytes)
 
 /* ---- source to module ------------------------------------------------------------------------------------------------ */
 
-bool report(struct vyrec_diags *diags, const struct source *source)
+bool show_diags(struct vyrec_diags *diags, const struct source *source)
 {
 	bool fine = diags->errors == 0, is_text = source->bytes < 4 || memcmp(source->text, "VIR0", 4);
 	vyrec_diags_print(diags, source->path, is_text ? source->text : NULL, is_text ? source->bytes : 0, stderr);
@@ -159,7 +159,7 @@ struct vyrec_module *source_to_module(const struct source *source, struct module
 		vyrec_verify(module, &diags);
 	if (times)
 		*times = (struct module_times){parsed - start, now_ms() - parsed};
-	if (!report(&diags, source) && module) {
+	if (!show_diags(&diags, source) && module) {
 		vyrec_module_destroy(module);
 		module = NULL;
 	}

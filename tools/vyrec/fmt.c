@@ -51,7 +51,7 @@ static bool format_file(const struct options *o, const char *path)
 	if (!source_read(path, &source))
 		return false;
 	struct vyrec_module *module = vyrec_parse(source.path, source.text, source.bytes, &diags);
-	bool fine = report(&diags, &source) && module;
+	bool fine = show_diags(&diags, &source) && module;
 	if (fine) {
 		size_t bytes;
 		char *text = vyrec_print(module, VYREC_PRINT_COMMENTS, &bytes);

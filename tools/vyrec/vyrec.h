@@ -45,7 +45,7 @@ struct module_times {
 };
 struct vyrec_module *source_to_module(const struct source *source, struct module_times *times);
 /* Prints diagnostics with the source's lines; true if there was no error. */
-bool report(struct vyrec_diags *diags, const struct source *source);
+bool show_diags(struct vyrec_diags *diags, const struct source *source);
 double now_ms(void);
 
 /* ---- commands -------------------------------------------------------------------------------------------------------- */
