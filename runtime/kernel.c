@@ -12,19 +12,6 @@
 
 static const uint32_t max_stack_bytes = 64u << 20;
 
-uint32_t vyre_element_bytes(uint32_t element)
-{
-	switch (element) {
-#define X(name, value, bytes, text) \
-	case value: \
-		return bytes;
-		VYRE_ELEMENT_LIST(X)
-#undef X
-	default:
-		return 0;
-	}
-}
-
 static const struct vyre_blob_unit *find_unit(struct vyre_blob *blob, const char *name)
 {
 	const struct vyre_blob_view *view = &blob->view;

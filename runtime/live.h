@@ -46,7 +46,6 @@ struct vyre_ring {
 	uint64_t limit;	       /* one lap ahead of HEAD as last seen: positions from here on may not be published */
 	uint64_t detached_faults, last_fault_position;
 	uint32_t last_fault[3];		   /* slot, code, detail */
-	uint32_t faults_reaped_at;	   /* FAULT_COUNT at the last look for detached faults */
 	void (*before_commit)(void *user); /* tests: called with the lock held and the slots written */
 	void *before_commit_user;
 
@@ -58,6 +57,11 @@ struct vyre_ring {
 	__attribute__((aligned(128))) pthread_mutex_t stop_lock;
 	uint32_t left;	/* every worker has left; under stop_lock */
 	uint64_t wakes; /* atomic */
+};
+
+struct vyre_publisher {
+	struct vyre_ring *ring; /* one reference */
+	uint32_t tenant;
 };
 
 static inline uint32_t *vyre_slot_words(const struct vyre_ring *ring, uint64_t position)

@@ -23,11 +23,6 @@ static const uint64_t room_slice_ns = 1000000;
 
 enum { LOCK_SPINS = 200, PREFETCH_PLACES = 6 };
 
-struct vyre_publisher {
-	struct vyre_ring *ring;
-	uint32_t tenant;
-};
-
 static struct vyre_commit *current_commit(struct vyre_ring *ring)
 {
 	return &ring->commit[__atomic_load_n(&ring->commit_index, __ATOMIC_RELAXED) & 1];
@@ -150,9 +145,9 @@ static void record_fault(struct vyre_ring *ring, uint64_t position)
 
 void vyre_ring_reap_faults(struct vyre_ring *ring)
 {
-	uint32_t faults = __atomic_load_n(&ring->control[VYRE_CONTROL_FAULT_COUNT], __ATOMIC_ACQUIRE), i;
+	uint32_t i;
 
-	if (faults == ring->faults_reaped_at)
+	if (__atomic_load_n(&ring->control[VYRE_CONTROL_FAULT_COUNT], __ATOMIC_RELAXED) == 0)
 		return;
 	for (i = 0; i < ring->slots; i++) {
 		uint64_t owner = __atomic_load_n(&ring->owner[i], __ATOMIC_ACQUIRE);
