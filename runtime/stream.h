@@ -73,11 +73,13 @@ void vyre_stream_file_close(struct vyre_stream_file *file);
 /* What a stream holds of the ring's side while it lives. */
 struct vyre_stream_port {
 	struct vyre_ring *ring;
+	struct vyre_publisher *publisher; /* the stream's own, of the same tenant */
+	struct vyre_memory *memory;
 	uint32_t ring_slots;
 	unsigned char *data; /* the buffer */
 	uint64_t bytes;
 };
-/* Errors: STALE, UNSUPPORTED. */
+/* Errors: STALE, UNSUPPORTED, NOMEM; close takes what a failed open leaves. */
 VYRE_CHECKED vyre_status vyre_stream_port_open(const struct vyre_stream_params *params, struct vyre_stream_port *out);
 void vyre_stream_port_close(struct vyre_stream_port *port);
 

@@ -150,8 +150,8 @@ bool vyre_stream_slots_publish(struct vyre_stream *s, uint64_t timeout_ns)
 		uint32_t slots, chunks = next_batch(s, &slots);
 		reserve_tickets(s, slots);
 		vyre_status status =
-		    vyre_publish(s->params.publisher, s->slots + s->slot_head, slots,
-				 timeout_ns ? VYRE_PUBLISH_WAIT : 0, timeout_ns, s->tickets + s->ticket_tail);
+		    vyre_publish(s->port.publisher, s->slots + s->slot_head, slots, timeout_ns ? VYRE_PUBLISH_WAIT : 0,
+				 timeout_ns, s->tickets + s->ticket_tail);
 		if (status == VYRE_OK) {
 			run_batch(s, chunks, slots);
 			s->publish_chunks = vyre_min32(2 * s->publish_chunks, PUBLISH_SLOTS);
