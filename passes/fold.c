@@ -156,6 +156,11 @@ static void fold_stmt(struct folder *f, vyrec_stmt s, struct vyrec_list *out)
 	}
 	if (m->stmts[s].kind == VYREC_STMT_LET || m->stmts[s].kind == VYREC_STMT_VAR)
 		learn(f, s);
+	uint64_t step;
+	if (m->stmts[s].kind == VYREC_STMT_FOR && vyrec_expr_is_lit(m, m->stmts[s].expr[2], &step) && step == 1) {
+		m->stmts[s].expr[2] = 0; /* the step of a loop that names none */
+		f->changed = true;
+	}
 	for (uint32_t i = 0; (child = vyrec_child_block(m, s, i)); i++)
 		fold_block(f, child);
 	vyrec_list_push(out, s);
