@@ -25,6 +25,7 @@ static void open_block(struct vyrec_builder *b, vyrec_stmt owner)
 	if (b->depth < OPEN_MAX) {
 		b->open[b->depth] = (struct vyrec_list){0};
 		b->owner[b->depth] = owner;
+		b->values[b->depth] = 0;
 	}
 	b->depth++; /* past the limit the blocks are only counted: their owners keep no body, which the verifier refuses */
 }
@@ -436,15 +437,63 @@ void vyrec_build_region(struct vyrec_builder *b, const char *name)
 	append_open(b, &(struct vyrec_stmt_node){.kind = VYREC_STMT_REGION, .name = vyrec_intern_z(b->module, name)});
 }
 
-/* The block becomes the first body that its owner lacks: an if has its first one when its else is open. */
+void vyrec_build_switch(struct vyrec_builder *b, vyrec_expr value)
+{
+	append_open(b, &(struct vyrec_stmt_node){.kind = VYREC_STMT_SWITCH, .expr = {value}});
+}
+
+/* The block becomes the first body that its owner lacks (an if has its first one when its else is open), or that of the
+ * pairs that wait for it. */
+static void give_block(struct vyrec_builder *b, vyrec_stmt owner, uint32_t values, vyrec_block block)
+{
+	struct vyrec_stmt_node *node = &b->module->stmts[owner];
+	if (node->kind != VYREC_STMT_SWITCH) {
+		node->body[node->body[0] != 0] = block;
+		return;
+	}
+	if (!values) /* between switch and its first case nothing stands, and default has no values */
+		node->body[0] = b->module->blocks[block].count || node->body[0] ? block : 0;
+	for (uint32_t i = node->count - values; i < node->count; i++)
+		b->module->refs[node->list + 2 * i + 1] = block;
+}
+
 void vyrec_build_end(struct vyrec_builder *b)
 {
-	vyrec_stmt owner = b->depth && b->depth <= OPEN_MAX ? b->owner[b->depth - 1] : 0;
+	bool kept = b->depth && b->depth <= OPEN_MAX;
+	vyrec_stmt owner = kept ? b->owner[b->depth - 1] : 0;
+	uint32_t values = kept ? b->values[b->depth - 1] : 0;
 	vyrec_block block = close_block(b);
-	struct vyrec_stmt_node *node = &b->module->stmts[owner];
 	assert(owner);
 	if (owner && block)
-		node->body[node->body[0] != 0] = block;
+		give_block(b, owner, values, block);
+}
+
+void vyrec_build_case(struct vyrec_builder *b, const uint32_t *values, uint32_t count)
+{
+	vyrec_stmt owner = b->depth && b->depth <= OPEN_MAX ? b->owner[b->depth - 1] : 0;
+	struct vyrec_list pairs = {0};
+	vyrec_build_end(b);
+	const struct vyrec_stmt_node *node = &b->module->stmts[owner];
+	for (uint32_t i = 0; i < 2 * node->count; i++)
+		vyrec_list_push(&pairs, b->module->refs[node->list + i]);
+	for (uint32_t i = 0; i < count; i++) {
+		vyrec_list_push(&pairs, values[i]);
+		vyrec_list_push(&pairs, 0);
+	}
+	uint32_t list = pairs.count ? vyrec_add_refs(b->module, pairs.items, pairs.count) : 0;
+	b->module->stmts[owner].list = list;
+	b->module->stmts[owner].count = pairs.count / 2;
+	vyrec_list_free(&pairs);
+	open_block(b, owner);
+	if (b->depth <= OPEN_MAX)
+		b->values[b->depth - 1] = count;
+}
+
+void vyrec_build_catch(struct vyrec_builder *b, const char *code, const char *detail, vyrec_local vars[2])
+{
+	vars[0] = add_local(b, code, VYREC_LOCAL_VAR, VYREC_U32);
+	vars[1] = add_local(b, detail, VYREC_LOCAL_VAR, VYREC_U32);
+	append_open(b, &(struct vyrec_stmt_node){.kind = VYREC_STMT_CATCH, .local = vars[0], .local2 = vars[1]});
 }
 
 void vyrec_build_break(struct vyrec_builder *b, vyrec_local label)

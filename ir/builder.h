@@ -25,6 +25,7 @@ struct vyrec_builder {
 	uint32_t depth;
 	struct vyrec_list open[VYREC_MAX_NESTING + 2]; /* statement lists of the open blocks */
 	vyrec_stmt owner[VYREC_MAX_NESTING + 2];       /* the statement that each belongs to */
+	uint32_t values[VYREC_MAX_NESTING + 2];        /* of the open case: words at the end of the owner's list to fill */
 	struct vyrec_list params, shared;
 };
 
@@ -82,6 +83,11 @@ vyrec_local vyrec_build_for(struct vyrec_builder *b, const char *name, vyrec_exp
 void vyrec_build_loop(struct vyrec_builder *b);
 vyrec_local vyrec_build_block(struct vyrec_builder *b, const char *label); /* NULL = a plain scope */
 void vyrec_build_region(struct vyrec_builder *b, const char *name);
+/* switch ... case ... end: each case closes the one before; `default` is the case without values. */
+void vyrec_build_switch(struct vyrec_builder *b, vyrec_expr value);
+void vyrec_build_case(struct vyrec_builder *b, const uint32_t *values, uint32_t count);
+/* The two vars are visible after the end. */
+void vyrec_build_catch(struct vyrec_builder *b, const char *code, const char *detail, vyrec_local vars[2]);
 void vyrec_build_end(struct vyrec_builder *b);
 void vyrec_build_break(struct vyrec_builder *b, vyrec_local label);
 void vyrec_build_continue(struct vyrec_builder *b);

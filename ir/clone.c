@@ -68,9 +68,10 @@ static uint32_t copy_stmt_list(struct vyrec_copy *copy, const struct vyrec_stmt_
 		return copy_expr_list(copy, node->list, node->count);
 	if (node->kind == VYREC_STMT_SWITCH)
 		for (uint32_t i = 0; i < node->count; i++) {
-			uint32_t block = copy->from->refs[node->list + 2 * i + 1];
+			vyrec_block block = vyrec_case_block(copy->from, node, i);
+			block = block ? vyrec_copy_block(copy, block) : words.items[words.count - 1];
 			vyrec_list_push(&words, copy->from->refs[node->list + 2 * i]);
-			vyrec_list_push(&words, vyrec_copy_block(copy, block));
+			vyrec_list_push(&words, block);
 		}
 	if (node->kind == VYREC_STMT_OPAQUE)
 		for (uint32_t i = 0; i < node->count; i++)

@@ -240,7 +240,8 @@ struct vyrec_expr_node {
  *   IF          expr[0] bool, body[0], body[1] (0 = no else; a block that holds only an IF prints as else if)
  *   FOR         local (the counter, u32 or i32 u64 i64), expr[0..2] from, to, step (0 = 1), body[0]
  *   LOOP        body[0]
- *   SWITCH      expr[0] u32 or i32, list: `count` pairs (value, vyrec_block) in refs, body[0] default (0 = nothing)
+ *   SWITCH      expr[0] u32 or i32, list: `count` pairs (value, vyrec_block) in refs, body[0] default (0 = nothing);
+ *               pairs that stand together may share their block: `case 1, 2 { }`; vyrec_case_block walks them
  *   BREAK       local: label of a BLOCK, or 0 the innermost FOR or LOOP
  *   CONTINUE
  *   RETURN      expr[0] (fn) or 0
@@ -442,6 +443,9 @@ vyrec_unit vyrec_add_unit(struct vyrec_module *module, const struct vyrec_unit_n
 uint32_t vyrec_add_refs(struct vyrec_module *module, const uint32_t *words, uint32_t count);
 /* Appends an item to a unit's list. */
 void vyrec_unit_add_item(struct vyrec_module *module, vyrec_unit unit, vyrec_item item, uint32_t index);
+
+/* The block of pair i of a SWITCH; 0 if it is that of the pair before. */
+vyrec_block vyrec_case_block(const struct vyrec_module *module, const struct vyrec_stmt_node *node, uint32_t i);
 
 /* A growing list of u32 for building blocks and lists; start from {0}. */
 struct vyrec_list {

@@ -336,7 +336,8 @@ static void check_stmt_list(struct shape *s, const struct vyrec_stmt_node *t, un
 	if (t->kind == VYREC_STMT_SWITCH && within(s, t->count, VYREC_MAX_CASES, "cases of a switch", loc) &&
 	    list_in_range(s, t->list, t->count, 2, loc))
 		for (uint32_t i = 0; i < t->count; i++)
-			check_block(s, s->m->refs[t->list + 2 * i + 1], depth + 1, loc);
+			if (!i || !s->m->refs[t->list + 2 * i + 1] || vyrec_case_block(s->m, t, i))
+				check_block(s, s->m->refs[t->list + 2 * i + 1], depth + 1, loc);
 	if (t->kind == VYREC_STMT_OPAQUE &&
 	    within(s, t->count, VYREC_MAX_STRING_BYTES, "bytes of an opaque statement", loc))
 		list_in_range(s, t->list, t->count, 1, loc);

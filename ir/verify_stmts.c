@@ -211,7 +211,8 @@ static bool check_switch(struct verify_body *b, const struct vyrec_stmt_node *t)
 	check_cases_differ(b, t);
 	bool falls = !t->body[0];
 	for (uint32_t i = 0; i < t->count; i++)
-		falls |= check_block(b, b->v->m->refs[t->list + 2 * i + 1], true);
+		if (vyrec_case_block(b->v->m, t, i))
+			falls |= check_block(b, vyrec_case_block(b->v->m, t, i), true);
 	if (t->body[0])
 		falls |= check_block(b, t->body[0], true);
 	return falls;

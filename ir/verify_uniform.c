@@ -303,7 +303,8 @@ static bool walk_switch(struct uniform *u, const struct vyrec_stmt_node *t)
 	struct branches b = {.mark = now(u)};
 	u->divergent += condition;
 	for (uint32_t i = 0; i < t->count; i++)
-		end_branch(u, &b, walk_block(u, u->m->refs[t->list + 2 * i + 1]));
+		if (vyrec_case_block(u->m, t, i))
+			end_branch(u, &b, walk_block(u, vyrec_case_block(u->m, t, i)));
 	end_branch(u, &b, walk_block(u, t->body[0]));
 	u->divergent -= condition;
 	return join(u, &b);

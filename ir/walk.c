@@ -7,6 +7,12 @@
  */
 #include "ir/module.h"
 
+vyrec_block vyrec_case_block(const struct vyrec_module *m, const struct vyrec_stmt_node *node, uint32_t i)
+{
+	const uint32_t *pair = &m->refs[node->list + 2 * i];
+	return i && pair[1] == pair[-1] ? 0 : pair[1];
+}
+
 void vyrec_walk_expr(struct vyrec_module *m, vyrec_expr expr, const struct vyrec_walker *walker)
 {
 	if (!expr)
@@ -33,7 +39,7 @@ static void walk_stmt(struct vyrec_module *m, vyrec_stmt stmt, const struct vyre
 			vyrec_walk_expr(m, m->refs[node.list + i], walker);
 	if (node.kind == VYREC_STMT_SWITCH)
 		for (uint32_t i = 0; i < node.count; i++)
-			vyrec_walk_block(m, m->refs[node.list + 2 * i + 1], walker);
+			vyrec_walk_block(m, vyrec_case_block(m, &node, i), walker);
 	for (unsigned i = 0; i < 2; i++)
 		vyrec_walk_block(m, node.body[i], walker);
 }
