@@ -7,8 +7,6 @@
  * Counted loops are rotated (a guard, a body, a latch) with one induction variable that cannot wrap, which is the form
  * that LLVM's loop passes want: the front end knows that `to` is never passed, LLVM would have to prove it.
  */
-#include <stdlib.h>
-
 #include "codegen/llvm.h"
 #include "runtime/abi/cpu.h"
 #include "runtime/abi/ring.h"
@@ -109,38 +107,23 @@ static void if_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 	lower_at(l, after);
 }
 
-static LLVMBasicBlockRef find_case(const vyrec_block *seen, const LLVMBasicBlockRef *blocks, uint32_t count,
-				   vyrec_block b)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (seen[i] == b)
-			return blocks[i];
-	return NULL;
-}
-
 /* Several values may share one block of the tree: it is lowered once. */
 static void switch_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	LLVMValueRef value = lower_expr(l, s->expr[0]);
-	LLVMBasicBlockRef after = lower_new_block(l, "after"),
-			  other = s->body[0] ? lower_new_block(l, "default") : after;
+	LLVMBasicBlockRef after = lower_new_block(l, "after"), chosen = after;
+	LLVMBasicBlockRef other = s->body[0] ? lower_new_block(l, "default") : after;
 	LLVMValueRef branch = LLVMBuildSwitch(l->b, value, other, s->count);
-	vyrec_block *seen = vyrec_alloc(s->count * sizeof *seen);
-	LLVMBasicBlockRef *blocks = vyrec_alloc(s->count * sizeof *blocks);
 	for (uint32_t i = 0; i < s->count; i++) {
-		LLVMValueRef label = LLVMConstInt(LLVMTypeOf(value), l->m->refs[s->list + 2 * i], false);
-		seen[i] = l->m->refs[s->list + 2 * i + 1];
-		blocks[i] = find_case(seen, blocks, i, seen[i]);
-		if (!blocks[i]) {
-			blocks[i] = lower_new_block(l, "case");
-			lower_at(l, blocks[i]);
-			lower_block(l, seen[i]);
+		vyrec_block body = vyrec_case_block(l->m, s, i);
+		if (body) {
+			chosen = lower_new_block(l, "case");
+			lower_at(l, chosen);
+			lower_block(l, body);
 			lower_go(l, after);
 		}
-		LLVMAddCase(branch, label, blocks[i]);
+		LLVMAddCase(branch, LLVMConstInt(LLVMTypeOf(value), l->m->refs[s->list + 2 * i], false), chosen);
 	}
-	free(seen);
-	free(blocks);
 	if (s->body[0]) {
 		lower_at(l, other);
 		lower_block(l, s->body[0]);
