@@ -217,7 +217,7 @@ void interp_copy_wait(struct interp_run *run, struct interp_lane *lane, uint64_t
 void interp_copy_drift(struct interp_run *run, struct interp_lane *lane)
 {
 	struct interp_copy *copy = &lane->copies[interp_random(run) % lane->copy_count];
-	uint64_t dice = interp_random(run) % 8;
+	uint64_t dice = interp_random(run) % 32;
 	if (dice == 0)
 		copy_apply(run, lane, copy);
 	else if (dice < 3)
