@@ -304,9 +304,11 @@ static bool parse_effect(struct parser *p, struct vyrec_stmt_node *node)
 
 static vyrec_expr parse_condition(struct parser *p)
 {
-	vyrec_expr condition = coerce(p, parse_expr(p), VYREC_BOOL, "the condition");
-	if (at(p, TOKEN_ASSIGN) && !p->panic)
+	vyrec_expr condition = parse_expr(p);
+	if (at(p, TOKEN_ASSIGN))
 		syntax_error(p, here(p), "'=' in a condition; compare with '=='");
+	else
+		condition = coerce(p, condition, VYREC_BOOL, "the condition");
 	recover_to_block(p);
 	return condition;
 }
@@ -358,6 +360,8 @@ static bool parse_for(struct parser *p, struct vyrec_stmt_node *node)
 	}
 	recover_to_block(p);
 	type = p->panic || !node->expr[1] ? (unsigned)TYPE_POISON : unify(p, node->expr, count, "a for", loc);
+	if (type == TYPE_FLEX_FLOAT)
+		type = VYREC_F32;
 	if (is_flex(type)) {
 		type = VYREC_U32;
 		for (unsigned i = 0; i < count; i++)
@@ -441,7 +445,7 @@ static bool parse_switch(struct parser *p, struct vyrec_stmt_node *node)
 	}
 	if (p->panic)
 		recover(p);
-	node->count = pairs.count;
+	node->count = pairs.count / 2;
 	node->list = vyrec_add_refs(p->module, pairs.items, pairs.count);
 	vyrec_list_free(&pairs);
 	p->switch_end = here(p);

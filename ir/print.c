@@ -298,11 +298,11 @@ static void put_switch(struct printer *p, const struct vyrec_stmt_node *s, vyrec
 	put(p, " ");
 	open_brace(p);
 	for (uint32_t i = 0; i < s->count;) {
-		vyrec_block body = m->refs[s->list + i + 1];
+		vyrec_block body = m->refs[s->list + 2 * i + 1];
 		const char *before = "case ";
 		start_line(p, block_start(p, body));
-		for (; i < s->count && m->refs[s->list + i + 1] == body; i += 2) {
-			uint32_t value = m->refs[s->list + i];
+		for (; i < s->count && m->refs[s->list + 2 * i + 1] == body; i++) {
+			uint32_t value = m->refs[s->list + 2 * i];
 			put(p, before);
 			if (sint)
 				putf(p, "%d", (int32_t)value);
