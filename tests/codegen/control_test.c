@@ -155,8 +155,8 @@ static const struct {
 		       "async_load(a[2], in[5], 7, 1)\n"
 		       "async_wait(1)\n"
 		       "async_store(out[3], a[0], 10, 2)\n"
-		       "async_load(a[8], in[60], 9, 3)\n"
 		       "async_wait(2)\n"
+		       "async_load(a[8], in[60], 9, 3)\n"
 		       "async_wait(3)\n"
 		       "async_store(out[30], a[0], 10, 4)\n"
 		       "async_wait(4)\n")},

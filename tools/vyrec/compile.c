@@ -67,13 +67,7 @@ static const char *set_targets(void *user, const char *value)
 
 static const char *set_bounds(void *user, const char *value)
 {
-	struct options *o = user;
-	for (vyrec_policy p = VYREC_POLICY_CHECKED; p < VYREC_POLICY_COUNT; p++)
-		if (!strcmp(value, vyrec_policy_name(p))) {
-			o->passes.bounds = p;
-			return NULL;
-		}
-	return "the bounds policy is checked, clamp, trap or unchecked";
+	return parse_policy(value, &((struct options *)user)->passes.bounds) ? NULL : POLICY_HELP;
 }
 
 static const char *set_feed(void *user, const char *value)

@@ -75,3 +75,11 @@ bool parse_number(const char *text, uint64_t max, uint64_t *value)
 	*value = strtoull(text, &end, 0);
 	return end != text && !*end && !errno && *text != '-' && *value <= max;
 }
+
+bool parse_policy(const char *text, vyrec_policy *policy)
+{
+	for (*policy = VYREC_POLICY_CHECKED; *policy < VYREC_POLICY_COUNT; ++*policy)
+		if (!strcmp(text, vyrec_policy_name(*policy)))
+			return true;
+	return false;
+}

@@ -66,6 +66,11 @@ static const char *set_workers(void *user, const char *value)
 	return NULL;
 }
 
+static const char *set_bounds(void *user, const char *value)
+{
+	return parse_policy(value, &((struct options *)user)->interp.bounds) ? NULL : POLICY_HELP;
+}
+
 static const char *set_program(void *user, const char *value)
 {
 	((struct options *)user)->program = value;
@@ -109,6 +114,7 @@ static const struct option_row rows[] = {
     {"--lanes", "N", set_lanes, "lanes of a handler by workgroup of any width; default 1"},
     {"--workers", "N", set_workers, "slots in flight at once; default 1"},
     {"--seed", "N", set_seed, "of the scheduler that interleaves lanes; default 0, round robin"},
+    {"--bounds", "POLICY", set_bounds, "where the source names none; default checked"},
     {"--help", NULL, set_help, "print this and leave"},
     {0},
 };

@@ -25,6 +25,8 @@ bool options_read(const char *command, int argc, char **argv, const struct optio
 void options_help(const struct option_row *rows, FILE *out);
 /* A whole number, decimal or 0x; false if it is none or above max. */
 bool parse_number(const char *text, uint64_t max, uint64_t *value);
+bool parse_policy(const char *text, vyrec_policy *policy);
+#define POLICY_HELP "the bounds policy is checked, clamp, trap or unchecked"
 
 /* ---- files ----------------------------------------------------------------------------------------------------------- */
 
