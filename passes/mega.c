@@ -466,6 +466,21 @@ static bool import_feed(struct mega *g, const struct feed *feed)
 	return true;
 }
 
+/* An op's shared arrays become the program's. Ops may use the same names, so each gets its op's name in front. */
+static void push_shared(struct vyrec_module *m, vyrec_handler handler, struct vyrec_list *items)
+{
+	const struct vyrec_handler_node h = m->handlers[handler];
+	for (uint32_t k = 0; k < h.shared_count; k++) {
+		char name[VYREC_MAX_NAME_BYTES - 8]; /* room for what makes it fresh */
+		vyrec_array array = m->refs[h.shared + k];
+		snprintf(name, sizeof name, "%s_%s", vyrec_name_text(m, h.name),
+			 vyrec_name_text(m, m->arrays[array].name));
+		m->arrays[array].name = vyrec_fresh_name(m, name);
+		vyrec_list_push(items, VYREC_ITEM_SHARED);
+		vyrec_list_push(items, array);
+	}
+}
+
 /* The set takes the template's place: its buffers after the feed's, its shared arrays, the template's body. */
 static void merge_units(struct mega *g, unsigned feed)
 {
@@ -479,11 +494,8 @@ static void merge_units(struct mega *g, unsigned feed)
 			if (item[0] == VYREC_ITEM_BUFFER) {
 				vyrec_list_push(&items, VYREC_ITEM_BUFFER);
 				vyrec_list_push(&items, item[1]);
-			}
-			for (uint32_t k = 0; item[0] == VYREC_ITEM_HANDLER && k < m->handlers[item[1]].shared_count;
-			     k++) {
-				vyrec_list_push(&items, VYREC_ITEM_SHARED);
-				vyrec_list_push(&items, m->refs[m->handlers[item[1]].shared + k]);
+			} else if (item[0] == VYREC_ITEM_HANDLER) {
+				push_shared(m, item[1], &items);
 			}
 		}
 	}

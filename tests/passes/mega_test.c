@@ -33,6 +33,7 @@ static const char set_text[] =
     "    s[0] = x\n"
     "    result(0, before)\n"
     "  }\n"
+    "  op scratch_too = 0x107 () by lane { shared s: u32[4]; result(0, s[0]) }\n"
     "  op index = 0x106 (at: u32) by lane { result(0, sums[trap at]) }\n"
     "}\n";
 
@@ -371,8 +372,10 @@ static void shared_memory_starts_at_zero_for_every_slot(void **state)
 	rig_open(&rig, VYRE_FEED_LIVE, 0);
 	publish(&rig, 0x105, 0, (uint32_t[]){9}, 1);
 	const uint32_t *second = publish(&rig, 0x105, 0, (uint32_t[]){8}, 1);
+	const uint32_t *other = publish(&rig, 0x107, 0, (uint32_t[]){7}, 1);
 	drain(&rig, 1, 0);
 	assert_int_equal(second[VYRE_SLOT_WORD_ARG0], 0);
+	assert_int_equal(other[VYRE_SLOT_WORD_ARG0], 0);
 	rig_close(&rig);
 }
 
