@@ -12,6 +12,7 @@
  * Why not a thread of our own: the caller decides which thread pays, and callbacks need no locks.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +29,8 @@ enum {
 	ATTACH_CHUNKS = 8,   /* a range of fewer chunks is not worth the two calls that registering its file costs */
 	UNREAD_BATCH = 256,  /* done calls for chunks that are never read, in one turn */
 	RETRY_LIMIT = 100,   /* EINTR and EAGAIN in a row for one read */
-	SPIN_TURNS = 200,    /* turns without progress until the pump sleeps, about 20 us */
+	SPIN_TURNS = 20,     /* turns without progress until the pump lets others run first, a few us */
+	YIELD_TURNS = 200,   /* turns without progress until it sleeps */
 };
 #define REST_MIXED_NS  UINT64_C(200000)	   /* sleep on one of two things that may come */
 #define REST_SINGLE_NS UINT64_C(100000000) /* sleep on the one thing that may come */
@@ -266,8 +268,10 @@ static vyre_status pump(struct vyre_stream *s, uint64_t timeout_ns)
 		uint64_t now = vyre_now();
 		if (now >= end)
 			return vyre_answer(VYRE_TIMEOUT, "the stream has more to move. Fix: pump again.");
-		if (quiet >= SPIN_TURNS)
+		if (quiet >= YIELD_TURNS)
 			rest(s, end - now);
+		else if (quiet >= SPIN_TURNS) /* the worker that we wait for may stand behind us on this processor */
+			sched_yield();
 		else if (quiet)
 			vyre_relax();
 	}
