@@ -141,7 +141,7 @@ static bool set_int_literal(struct parser *p, vyrec_expr expr, vyrec_type type)
 	uint64_t greatest = sint ? negative ? (mask >> 1) + 1 : mask >> 1 : mask;
 	if (negative && !sint && node->imm) {
 		report(p, node->loc,
-		       "-%llu needs a signed or float type, and here it is %s; write %s(-%llu) for its bits",
+		       "-%llu needs a signed or float type, and here it is %s; write %s(-%llu)) for its bits",
 		       (unsigned long long)node->imm, vyrec_type_name(type), bits == 64 ? "u64(i64" : "u32(i32",
 		       (unsigned long long)node->imm);
 		return false;
