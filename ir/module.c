@@ -61,6 +61,7 @@ void vyrec_list_free(struct vyrec_list *list)
 
 struct interned {
 	uint32_t start, bytes, hash, next; /* next: chain of the hash bucket */
+	uint32_t number;		   /* next n of the fresh names <this>_n; 0 = none yet */
 };
 struct vyrec_interner {
 	struct interned *items; /* item 0 is "" */
@@ -129,7 +130,7 @@ vyrec_name vyrec_intern(struct vyrec_module *module, const char *text, size_t by
 	in->text_count = start + (uint32_t)bytes + 1;
 	in->items = vyrec_grow(in->items, &in->capacity, id + 1, sizeof *in->items);
 	uint32_t *head = &in->buckets[hash & (in->bucket_count - 1)];
-	in->items[id] = (struct interned){start, (uint32_t)bytes, hash, *head};
+	in->items[id] = (struct interned){start, (uint32_t)bytes, hash, *head, 0};
 	*head = id;
 	in->count++;
 	return id;
@@ -170,12 +171,15 @@ static bool local_has_name(const struct vyrec_module *module, vyrec_name name)
 	return false;
 }
 
+/* The stem remembers its last number, and a string that was never interned names nothing: no search over all locals for
+ * each of the many names that one pass may ask for. */
 vyrec_name vyrec_fresh_name(struct vyrec_module *module, const char *base)
 {
 	char text[VYREC_MAX_NAME_BYTES + 16];
 	size_t stem = strlen(base);
+	uint32_t known = module->names->count;
 	vyrec_name name = vyrec_intern_z(module, base);
-	if (!local_has_name(module, name))
+	if (name >= known || (!module->names->items[name].number && !local_has_name(module, name)))
 		return name;
 	/* x_2 of x, and x_3 of x_2, not x_2_2 */
 	while (stem > 1 && base[stem - 1] >= '0' && base[stem - 1] <= '9')
@@ -184,11 +188,18 @@ vyrec_name vyrec_fresh_name(struct vyrec_module *module, const char *base)
 		stem = strlen(base);
 	else
 		stem--;
-	for (unsigned n = 2;; n++) {
-		snprintf(text, sizeof text, "%.*s_%u", (int)(stem > 240 ? 240 : stem), base, n);
+	snprintf(text, sizeof text, "%.*s", (int)(stem > 240 ? 240 : stem), base);
+	vyrec_name family = vyrec_intern_z(module, text);
+	size_t end = strlen(text);
+	for (uint32_t n = module->names->items[family].number;; n++) {
+		n = n < 2 ? 2 : n;
+		snprintf(text + end, sizeof text - end, "_%u", n);
+		known = module->names->count;
 		name = vyrec_intern_z(module, text);
-		if (!local_has_name(module, name))
+		if (name >= known || !local_has_name(module, name)) {
+			module->names->items[family].number = n + 1;
 			return name;
+		}
 	}
 }
 
