@@ -290,7 +290,8 @@ struct vyre_chunk {
 	uint64_t index;         /* 0, 1, ... within the range */
 	uint64_t file_offset;   /* of the first byte */
 	uint64_t buffer_offset; /* of the first byte, in the stream buffer */
-	uint32_t bytes;         /* as many as arrived; the last chunk of a range may be short */
+	uint32_t bytes;         /* as many as arrived; the last chunk of a range may be short, and with O_DIRECT the
+				 * first one of a range that does not start at a multiple of 4096 */
 };
 
 /* Turns a chunk into slots: fills at most max_slots of `slots` and returns how many (0 = the chunk is done already).
@@ -298,8 +299,9 @@ struct vyre_chunk {
 typedef uint32_t (*vyre_stream_fill_fn)(void *user, const struct vyre_chunk *chunk, struct vyre_slot *slots,
 					uint32_t max_slots);
 /* A chunk's slots have all ended, or its range failed there. status: OK; FAULT (a slot faulted, see results);
- * IO (error_number is an errno; chunk->bytes is what had arrived); STOPPED. Called on the pumping thread, in order of
- * completion, exactly once a chunk. */
+ * IO (error_number is an errno; chunk->bytes is what had arrived); STOPPED; INVALID (fill made slots that the ring
+ * refuses, or too many). Called on the pumping thread, in order of completion, exactly once a chunk, also for chunks that
+ * were never read. It may call vyre_stream_add. */
 typedef void (*vyre_stream_done_fn)(void *user, const struct vyre_chunk *chunk, vyre_status status, int error_number,
 				    const struct vyre_result *results, uint32_t result_count);
 
@@ -323,13 +325,14 @@ enum {
 /* Errors: INVALID, STALE, NOMEM, IO (no engine could be set up). */
 VYRE_CHECKED VYRE_API vyre_status vyre_stream_create(const struct vyre_stream_params *params,
 						     struct vyre_stream **out);
-/* Ends reads in flight, waits for slots in flight, frees. done is not called any more. May block. */
+/* Ends reads in flight, waits for slots in flight, frees. done is not called any more. May block: a masked tenant's slots
+ * end when the tenant may run again, or when the ring is stopped. */
 VYRE_API void vyre_stream_destroy(struct vyre_stream *stream);
 /* "io_uring", "io_uring+fixed", ... or "pread": what moves the bytes, for reports. */
 VYRE_API const char *vyre_stream_engine(const struct vyre_stream *stream);
 /* Queues a range of an open file; bytes UINT64_MAX = to the end of the file as it is now. The descriptor stays the
  * caller's and must stay open until every chunk of the range is done. A file that ends early gives IO with
- * error_number 0 on the chunk where it ended; the other ranges go on.
+ * error_number 0 on the chunk where it ended and on those after it; the other ranges go on.
  * Errors: INVALID (not a regular file or block device: directory, pipe, socket; the message says which), IO, NOMEM.
  * One at a time. */
 VYRE_CHECKED VYRE_API vyre_status vyre_stream_add(struct vyre_stream *stream, int fd, uint64_t offset, uint64_t bytes,
