@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "alloc.h"
 #include "kernel.h"
 #include "reference_kernel.h"
 #include "test_blob.h"
