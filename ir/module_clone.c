@@ -2,8 +2,8 @@
  *
  * Enters: a verified module, garbage and all. Leaves: a new one. Invariant: an index is given when the walk over units,
  * items and bodies first comes to the thing, so clones of equal modules are equal tables, and a clone of a clone changes
- * nothing; VIR0 relies on it. Bodies of fns wait in a queue until the unit's own bodies are copied: copying them where
- * they are called would nest the copy as deep as the calls.
+ * nothing; VIR0 relies on it. Bodies of fns and expressions of consts wait in queues until the unit's own bodies are
+ * copied: copying them where they are named would nest the copy as deep as the names.
  */
 #include <stdlib.h>
 
@@ -14,6 +14,8 @@ struct maps {
 	uint32_t name_capacity;
 	struct vyrec_list queue; /* fns (old index) whose bodies are to be copied */
 	uint32_t queue_done;
+	struct vyrec_list const_queue; /* consts (old index) whose expressions are to be copied */
+	uint32_t const_queue_done;
 };
 
 static vyrec_name map_name(struct vyrec_copy *copy, vyrec_name name)
@@ -50,17 +52,14 @@ static vyrec_array map_array(struct vyrec_copy *copy, vyrec_array array)
 
 static vyrec_const map_const(struct vyrec_copy *copy, vyrec_const constant)
 {
-	uint32_t *mapped = &((struct maps *)copy->user)->consts[constant];
+	struct maps *maps = copy->user;
 	struct vyrec_const_node node = copy->from->consts[constant];
-	if (!*mapped) {
-		vyrec_expr expr = node.expr;
+	if (!maps->consts[constant]) {
 		node.name = map_name(copy, node.name);
-		node.expr = 0;
-		vyrec_const made = *mapped = vyrec_add_const(copy->to, &node);
-		expr = vyrec_copy_expr(copy, expr); /* may reach other consts, and grow the table */
-		copy->to->consts[made].expr = expr;
+		maps->consts[constant] = vyrec_add_const(copy->to, &node);
+		vyrec_list_push(&maps->const_queue, constant);
 	}
-	return *mapped;
+	return maps->consts[constant];
 }
 
 static vyrec_fn map_fn(struct vyrec_copy *copy, vyrec_fn fn)
@@ -116,6 +115,16 @@ static void copy_queued_fns(struct vyrec_copy *copy)
 	}
 }
 
+static void copy_queued_consts(struct vyrec_copy *copy)
+{
+	struct maps *maps = copy->user;
+	while (maps->const_queue_done < maps->const_queue.count) {
+		vyrec_const old = maps->const_queue.items[maps->const_queue_done++];
+		vyrec_expr expr = vyrec_copy_expr(copy, copy->from->consts[old].expr);
+		copy->to->consts[maps->consts[old]].expr = expr;
+	}
+}
+
 static vyrec_handler copy_handler(struct vyrec_copy *copy, vyrec_handler handler)
 {
 	struct vyrec_handler_node node = copy->from->handlers[handler];
@@ -154,6 +163,7 @@ static void copy_unit(struct vyrec_copy *copy, vyrec_unit unit)
 	}
 	made.body = vyrec_copy_block(copy, node.body);
 	copy_queued_fns(copy);
+	copy_queued_consts(copy);
 	made.items = items.count ? vyrec_add_refs(copy->to, items.items, items.count) : 0;
 	vyrec_list_free(&items);
 	vyrec_add_unit(copy->to, &made);
@@ -188,5 +198,6 @@ struct vyrec_module *vyrec_module_clone(const struct vyrec_module *module)
 	free(maps.consts);
 	free(maps.fns);
 	vyrec_list_free(&maps.queue);
+	vyrec_list_free(&maps.const_queue);
 	return to;
 }

@@ -35,8 +35,9 @@ enum { VERSION = 1, DIGEST_AT = 16, PAYLOAD_AT = 48, DIGEST_BYTES = 32 };
 #define STMT_ROW(F, N) \
 	F(kind) \
 	F(policy) \
-	F(order) F(scope) F(loc) F(local) F(local2) F(array) F(array2) N(name) F(expr[0]) F(expr[1]) F(expr[2]) \
-	    F(expr[3]) F(body[0]) F(body[1]) F(list) F(count) F(imm)
+	F(order) \
+	F(scope) F(loc) F(local) F(local2) F(array) F(array2) N(name) F(expr[0]) F(expr[1]) F(expr[2]) F(expr[3]) \
+	    F(body[0]) F(body[1]) F(list) F(count) F(imm)
 #define BLOCK_ROW(F, N) F(first) F(count)
 #define CONST_ROW(F, N) N(name) F(type) F(value) F(expr) F(loc)
 #define FN_ROW(F, N)	N(name) F(unit) F(result) F(params) F(param_count) F(body) F(loc)
@@ -192,11 +193,15 @@ static uint64_t get(struct reader *r, uint64_t limit)
 	return r->failed ? 0 : value;
 }
 
-/* A count of entries of at least `least` bytes each. */
+/* A count of entries of at least `least` bytes each, all of which fit into what is left behind the count. */
 static uint32_t get_count(struct reader *r, uint64_t limit, unsigned least)
 {
-	uint64_t left = (uint64_t)(r->end - r->at) / least;
-	return (uint32_t)get(r, limit < left ? limit : left);
+	size_t from = offset(r);
+	uint64_t count = get(r, limit), left = (uint64_t)(r->end - r->at) / least;
+	if (count > left)
+		REFUSE(r, "%llu entries at byte %zu, %llu fit into the bytes behind; the file is damaged",
+		       (unsigned long long)count, from, (unsigned long long)left);
+	return r->failed ? 0 : (uint32_t)count;
 }
 
 static vyrec_name get_name(struct reader *r)
