@@ -71,9 +71,11 @@ static void print_op(const struct inspected *in, const struct vyre_blob_op *row)
 	printf(") by %s", granularity_name(row->granularity));
 	if (row->width)
 		printf("(%u)", row->width);
-	for (uint32_t k = 0; k < VYRE_SLOT_ARGS; k++) {
-		if (row->result_mask >> k & 1)
-			printf(" result %u", k);
+	for (uint32_t k = 0, first = 1; k < VYRE_SLOT_ARGS; k++) {
+		if (row->result_mask >> k & 1) {
+			printf(first ? " results %u" : " %u", k);
+			first = 0;
+		}
 	}
 	putchar('\n');
 }

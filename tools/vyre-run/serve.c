@@ -54,13 +54,14 @@ static bool launch(struct server *server, const struct request *request, const c
 		land(server);
 	struct flight *flight = &server->flights[(server->head + server->count) % WINDOW];
 	flight->request = *request;
-	flight->request.number = server->number++;
+	flight->request.number = server->number;
 	if (!*publisher && vyre_publisher_create(server->ring, request->tenant, publisher) != VYRE_OK)
 		return say(server, where, vyre_last_error());
 	if (vyre_publish(*publisher, &flight->request.slot, 1, VYRE_PUBLISH_WAIT, server->session->options->timeout_ns,
 			 &flight->ticket) != VYRE_OK)
 		return say(server, where, vyre_last_error());
 	server->count++;
+	server->number++;
 	return true;
 }
 
