@@ -1,0 +1,262 @@
+/* blob_test.c - the blob reader against right bytes, each kind of wrong bytes, and every truncation. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench_rig.h"
+
+static uint8_t *good;
+static uint64_t good_bytes;
+
+static int make_good(void **state)
+{
+	(void)state;
+	good = test_blob_reference(NULL, &good_bytes);
+	return 0;
+}
+
+static int free_good(void **state)
+{
+	(void)state;
+	free(good);
+	return 0;
+}
+
+static struct vyre_blob_section *section(uint8_t *bytes, uint32_t kind)
+{
+	struct vyre_blob_header *header = (struct vyre_blob_header *)bytes;
+	struct vyre_blob_section *table = (struct vyre_blob_section *)(header + 1);
+	uint32_t i;
+
+	for (i = 0; i < header->section_count; i++)
+		if (table[i].kind == kind)
+			return &table[i];
+	fail();
+	return NULL;
+}
+
+static void *rows(uint8_t *bytes, uint32_t kind)
+{
+	return bytes + section(bytes, kind)->offset;
+}
+
+static vyre_status open_bytes(const uint8_t *bytes, uint64_t size)
+{
+	struct vyre_blob *blob = (void *)1;
+	vyre_status status = vyre_blob_open(bytes, size, &blob);
+
+	if (status != VYRE_OK)
+		assert_null(blob);
+	else
+		vyre_blob_close(blob);
+	return status;
+}
+
+static void a_good_blob(void **state)
+{
+	struct vyre_blob_view view;
+	struct vyre_blob *blob;
+	const struct vyre_blob_op *op;
+
+	(void)state;
+	assert_int_equal(vyre_blob_open(good, good_bytes, &blob), VYRE_OK);
+	assert_int_equal(vyre_blob_verify(blob), VYRE_OK);
+	vyre_blob_get_view(blob, &view);
+	assert_int_equal(view.unit_count, 2);
+	assert_int_equal(view.op_count, 6);
+	assert_int_equal(view.slice_count, 2);
+	assert_int_equal(view.file_bytes, good_bytes);
+	assert_string_equal(vyre_blob_string(blob, view.units[0].name), "reference");
+	assert_string_equal(vyre_blob_string(blob, UINT32_MAX), "");
+	op = vyre_blob_find_op(blob, NULL, "mark");
+	assert_non_null(op);
+	assert_int_equal(op->opcode, REFERENCE_OP_MARK);
+	assert_ptr_equal(vyre_blob_find_op(blob, "reference", "mark"), op);
+	assert_null(vyre_blob_find_op(blob, "grid", "mark"));
+	assert_null(vyre_blob_find_op(blob, NULL, "no such op"));
+	vyre_blob_close(blob);
+	vyre_blob_close(NULL);
+}
+
+static void every_truncation_is_refused(void **state)
+{
+	uint64_t size;
+
+	(void)state;
+	for (size = 0; size < good_bytes; size += size < 1200 ? 1 : 61)
+		assert_int_not_equal(open_bytes(good, size), VYRE_OK);
+}
+
+/* Any single byte matters: framing, padding or digest notices it; code and VIR0 are noticed by verify. */
+static void every_byte_counts(void **state)
+{
+	uint64_t i, code = section(good, VYRE_BLOB_CODE)->offset;
+
+	(void)state;
+	for (i = 0; i < good_bytes; i += i < code ? 1 : 97) {
+		uint8_t before = good[i];
+		struct vyre_blob *blob;
+		vyre_status status;
+
+		good[i] ^= 0x40;
+		status = vyre_blob_open(good, good_bytes, &blob);
+		if (i >= code) {
+			assert_int_equal(status, VYRE_OK);
+			assert_int_equal(vyre_blob_verify(blob), VYRE_MALFORMED);
+			vyre_blob_close(blob);
+		} else {
+			assert_int_not_equal(status, VYRE_OK);
+		}
+		good[i] = before;
+	}
+	assert_int_equal(open_bytes(good, good_bytes), VYRE_OK);
+}
+
+/* One wrong thing each, with every digest right. */
+#define EDITS(X) \
+	X(version, ((struct vyre_blob_header *)bytes)->version = 2) \
+	X(no_sections, ((struct vyre_blob_header *)bytes)->section_count = 0) \
+	X(many_sections, ((struct vyre_blob_header *)bytes)->section_count = 0xFFFFFFFFu) \
+	X(more_sections, ((struct vyre_blob_header *)bytes)->section_count = 4000) \
+	X(reserved_header, ((struct vyre_blob_header *)bytes)->reserved1 = 1) \
+	X(reserved_section, section(bytes, VYRE_BLOB_OPS)->reserved = 1) \
+	X(offset_backwards, section(bytes, VYRE_BLOB_OPS)->offset = 64) \
+	X(offset_unaligned, section(bytes, VYRE_BLOB_OPS)->offset += 8) \
+	X(offset_huge, section(bytes, VYRE_BLOB_OPS)->offset = UINT64_MAX - 15) \
+	X(size_huge, section(bytes, VYRE_BLOB_OPS)->bytes = UINT64_MAX - 15) \
+	X(size_not_rows, section(bytes, VYRE_BLOB_OPS)->bytes -= 8) \
+	X(two_tables, section(bytes, VYRE_BLOB_ARGS)->kind = VYRE_BLOB_OPS) \
+	X(no_units, section(bytes, VYRE_BLOB_UNITS)->kind = 77) \
+	X(no_strings, section(bytes, VYRE_BLOB_STRINGS)->kind = 77) \
+	X(strings_open, ((char *)rows(bytes, VYRE_BLOB_STRINGS))[section(bytes, VYRE_BLOB_STRINGS)->bytes - 1] = 'x') \
+	X(strings_start, *(char *)rows(bytes, VYRE_BLOB_STRINGS) = 'x') \
+	X(strings_escape, ((char *)rows(bytes, VYRE_BLOB_STRINGS))[1] = 27) \
+	X(unit_name, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->name = 1u << 30) \
+	X(unit_kind, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->kind = 3) \
+	X(unit_feed, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->feed = 9) \
+	X(unit_feed_none, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->feed = VYRE_FEED_NONE) \
+	X(unit_workgroup, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->workgroup[1] = 0) \
+	X(unit_buffers, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->buffer_count = 10) \
+	X(unit_buffers_wrap, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->first_buffer = UINT32_MAX) \
+	X(unit_buffers_shared, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))[1].first_buffer = 6) \
+	X(unit_ops, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->op_count = 7) \
+	X(unit_ops_wrap, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->first_op = UINT32_MAX - 2) \
+	X(unit_same_name, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))[1].name = \
+			      ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))[0].name) \
+	X(buffer_name, ((struct vyre_blob_buffer *)rows(bytes, VYRE_BLOB_BUFFERS))[2].name = UINT32_MAX) \
+	X(buffer_class, ((struct vyre_blob_buffer *)rows(bytes, VYRE_BLOB_BUFFERS))[2].class_ = 0) \
+	X(buffer_element, ((struct vyre_blob_buffer *)rows(bytes, VYRE_BLOB_BUFFERS))[2].element = 13) \
+	X(buffer_count, ((struct vyre_blob_buffer *)rows(bytes, VYRE_BLOB_BUFFERS))[2].count = UINT64_MAX) \
+	X(buffer_binding, ((struct vyre_blob_buffer *)rows(bytes, VYRE_BLOB_BUFFERS))[2].binding = 7) \
+	X(buffer_binding_twice, ((struct vyre_blob_buffer *)rows(bytes, VYRE_BLOB_BUFFERS))[2].binding = 1) \
+	X(buffer_same_name, ((struct vyre_blob_buffer *)rows(bytes, VYRE_BLOB_BUFFERS))[2].name = \
+				((struct vyre_blob_buffer *)rows(bytes, VYRE_BLOB_BUFFERS))[1].name) \
+	X(op_name, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].name = UINT32_MAX) \
+	X(op_unsorted, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].opcode = 0x101) \
+	X(op_system, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[5].opcode = 0xFFFE) \
+	X(op_args, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].arg_count = 13) \
+	X(op_args_wrap, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].first_arg = UINT32_MAX) \
+	X(op_results, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].result_mask = 1u << 12) \
+	X(op_granularity, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].granularity = 3) \
+	X(arg_name, ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].name = UINT32_MAX) \
+	X(arg_word, ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].word = 12) \
+	X(arg_word_huge, ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].word = UINT32_MAX) \
+	X(arg_overlap, ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].word = 1) \
+	X(arg_wide, (((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].word = 11, \
+		     ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].element = VYRE_ELEMENT_U64)) \
+	X(arg_element, ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].element = 0) \
+	X(slice_unit, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].unit = 2) \
+	X(slice_section, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].section = 7) \
+	X(slice_not_code, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].section = 0)
+
+#define X(name, edit) \
+	static void edit_##name(uint8_t *bytes) \
+	{ \
+		edit; \
+	}
+EDITS(X)
+#undef X
+
+static const struct edit {
+	const char *name;
+	void (*apply)(uint8_t *bytes);
+} edits[] = {
+#define X(name, edit) {#name, edit_##name},
+    EDITS(X)
+#undef X
+};
+
+static void every_wrong_field_is_refused(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		uint8_t *bytes = malloc(good_bytes);
+		vyre_status status;
+
+		memcpy(bytes, good, good_bytes);
+		edits[i].apply(bytes);
+		test_blob_redigest(bytes, good_bytes);
+		status = open_bytes(bytes, good_bytes);
+		if (status != (i == 0 ? VYRE_VERSION : VYRE_MALFORMED))
+			fail_msg("%s: %s: %s", edits[i].name, vyre_status_name(status), vyre_last_error());
+		assert_non_null(strstr(vyre_last_error(), ". Fix: "));
+		free(bytes);
+	}
+}
+
+static void unknown_sections_are_ignored(void **state)
+{
+	struct test_blob blob = {0};
+	struct vyre_blob_header *header = (struct vyre_blob_header *)good;
+	struct vyre_blob_section *table = (struct vyre_blob_section *)(header + 1);
+	uint64_t size;
+	uint8_t *bytes;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < header->section_count; i++)
+		test_blob_section(&blob, table[i].kind, good + table[i].offset, table[i].bytes);
+	test_blob_section(&blob, 4711, "from the future", 15);
+	test_blob_section(&blob, VYRE_BLOB_PROVENANCE, "compiler=test\n", 14);
+	bytes = test_blob_build(&blob, &size);
+	assert_int_equal(open_bytes(bytes, size), VYRE_OK);
+	section(bytes, 4711)->digest[0] ^= 1;
+	assert_int_equal(open_bytes(bytes, size), VYRE_MALFORMED);
+	free(bytes);
+}
+
+static void files(void **state)
+{
+	char path[] = "blob_test_XXXXXX";
+	struct vyre_blob *blob = (void *)1;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(vyre_blob_open_file("no/such/file", &blob), VYRE_IO);
+	assert_null(blob);
+	assert_int_equal(vyre_blob_open_file("/", &blob), VYRE_IO);
+	assert_int_equal(vyre_blob_open_file(path, &blob), VYRE_MALFORMED); /* empty */
+	assert_int_equal(write(fd, good, good_bytes), good_bytes);
+	assert_int_equal(vyre_blob_open_file(path, &blob), VYRE_OK);
+	vyre_blob_close(blob);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(vyre_blob_open_file(path, &blob), VYRE_MALFORMED);
+	close(fd);
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_good_blob),
+	    cmocka_unit_test(every_truncation_is_refused),
+	    cmocka_unit_test(every_byte_counts),
+	    cmocka_unit_test(every_wrong_field_is_refused),
+	    cmocka_unit_test(unknown_sections_are_ignored),
+	    cmocka_unit_test(files),
+	};
+
+	return cmocka_run_group_tests(tests, make_good, free_good);
+}
