@@ -408,7 +408,7 @@ static bool parse_case(struct parser *p, bool sint, struct vyrec_list *pairs)
 			break;
 		vyrec_list_push(pairs, value);
 		vyrec_list_push(pairs, 0);
-		if (over_limit(p, pairs->count / 2, VYREC_MAX_CASES + 1, "cases of one switch"))
+		if (over_limit(p, pairs->count / 2, VYREC_MAX_CASES, "cases of one switch"))
 			break;
 	} while (accept(p, TOKEN_COMMA));
 	recover_to_block(p);
