@@ -49,7 +49,7 @@ struct lower {
 	LLVMBuilderRef b;
 	LLVMBuilderRef entry_b; /* at the end of the entry block, which holds the allocas */
 	LLVMTypeRef i1, i8, i16, i32, i64, i128, f32, f64, ptr, none;
-	unsigned kind_scope, kind_no_alias, kind_invariant, kind_range, kind_no_undef, kind_align;
+	unsigned kind_scope, kind_no_alias, kind_invariant, kind_range, kind_no_undef, kind_align, kind_loop;
 
 	vyrec_unit unit;
 	LLVMValueRef fn, launch;
@@ -58,6 +58,7 @@ struct lower {
 	struct lower_local *locals;  /* by vyrec_local */
 	struct lower_loop *loop;     /* innermost */
 	struct lower_catch *catching; /* innermost */
+	bool cold;                    /* inside what a hoisted check leaves for the case that it fails */
 };
 
 /* Lowers every program of a module. False after errors in diags (the LLVM module is then of no use). */

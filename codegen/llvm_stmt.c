@@ -7,6 +7,9 @@
  * Counted loops are rotated (a guard, a body, a latch) with one induction variable that cannot wrap, which is the form
  * that LLVM's loop passes want: the front end knows that `to` is never passed, LLVM would have to prove it.
  */
+#include <llvm-c/DebugInfo.h>
+#include <string.h>
+
 #include "codegen/llvm.h"
 #include "runtime/abi/cpu.h"
 #include "runtime/abi/ring.h"
@@ -197,6 +200,26 @@ static LLVMValueRef trip_count(struct lower *l, LLVMValueRef from, LLVMValueRef 
 	return LLVMBuildNUWAdd(l->b, LLVMBuildUDiv(l->b, LLVMBuildSub(l->b, distance, one, ""), step, ""), one, "");
 }
 
+static LLVMMetadataRef property(struct lower *l, const char *name, LLVMValueRef value)
+{
+	LLVMMetadataRef parts[] = {LLVMMDStringInContext2(l->context, name, strlen(name)),
+				   value ? LLVMValueAsMetadata(value) : NULL};
+	return LLVMMDNodeInContext2(l->context, parts, value ? 2 : 1);
+}
+
+/* Tells LLVM not to spend time and bytes on a loop: the second version of one whose check was hoisted. Vector code of
+ * that one would need masks, and a tenth of the time that examples/scan takes to compile. A loop's node names itself first,
+ * which is what the temporary node is for. */
+static void keep_small(struct lower *l, LLVMValueRef branch)
+{
+	LLVMMetadataRef self = LLVMTemporaryMDNode(l->context, NULL, 0);
+	LLVMMetadataRef parts[] = {self, property(l, "llvm.loop.vectorize.enable", LLVMConstInt(l->i1, 0, false)),
+				   property(l, "llvm.loop.unroll.disable", NULL)};
+	LLVMMetadataRef node = LLVMMDNodeInContext2(l->context, parts, 3);
+	LLVMMetadataReplaceAllUsesWith(self, node);
+	LLVMSetMetadata(branch, l->kind_loop, LLVMMetadataAsValue(l->context, node));
+}
+
 /* for c in from .. to step s: nothing unless from < to and s > 0; else turns 0 .. n-1 of which turn i has
  * c = from + i * s. i * s <= to - from - 1, so neither the product nor an unsigned sum wraps; a signed sum may look as
  * if it did (i * s above the signed maximum), and is right all the same. */
@@ -229,7 +252,9 @@ static void for_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 
 	lower_at(l, next);
 	LLVMValueRef more = LLVMBuildNUWAdd(l->b, i, one, "");
-	LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntULT, more, trips, ""), body, exit);
+	LLVMValueRef branch = LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntULT, more, trips, ""), body, exit);
+	if (l->cold)
+		keep_small(l, branch);
 	LLVMAddIncoming(i, &zero, &head, 1);
 	LLVMAddIncoming(i, &more, &next, 1);
 	lower_at(l, exit);
@@ -286,9 +311,13 @@ static void expr_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 	lower_expr(l, s->expr[0]);
 }
 
+/* passes/hoist.c names the slow version of a loop so. */
 static void region_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
+	bool outer = l->cold;
+	l->cold |= !strcmp(vyrec_name_text(l->m, s->name), "checked");
 	lower_block(l, s->body[0]);
+	l->cold = outer;
 }
 
 static void return_stmt(struct lower *l, const struct vyrec_stmt_node *s)

@@ -280,6 +280,7 @@ static void fill_types(struct lower *l)
 	l->kind_range = LLVMGetMDKindIDInContext(c, "range", 5);
 	l->kind_no_undef = LLVMGetMDKindIDInContext(c, "noundef", 7);
 	l->kind_align = LLVMGetMDKindIDInContext(c, "align", 5);
+	l->kind_loop = LLVMGetMDKindIDInContext(c, "llvm.loop", 9);
 }
 
 bool vyrec_llvm_lower(struct vyrec_module *m, const struct vyrec_target *target, LLVMContextRef context,
