@@ -28,7 +28,7 @@ enum {
 	POLL_ALL_TURNS = 16, /* every so many turns all tickets are looked at, not only the window */
 	ATTACH_CHUNKS = 8,   /* a range of fewer chunks is not worth the two calls that registering its file costs */
 	UNREAD_BATCH = 256,  /* done calls for chunks that are never read, in one turn */
-	RETRY_LIMIT = 100,   /* EINTR and EAGAIN in a row for one read */
+	RETRY_LIMIT = 100,   /* EINTR, EAGAIN, ECANCELED in a row for one read */
 	SPIN_TURNS = 20,     /* turns without progress until the pump lets others run first, a few us */
 	YIELD_TURNS = 200,   /* turns without progress until it sleeps */
 };
@@ -104,7 +104,8 @@ static void read_again(struct vyre_stream *s, struct vyre_stream_chunk *c)
 
 static void read_failed(struct vyre_stream *s, struct vyre_stream_chunk *c, int error)
 {
-	bool again = (error == EINTR || error == EAGAIN) && c->tries++ < RETRY_LIMIT;
+	/* ECANCELED: a thread that pumped has ended, and the kernel ended what it had submitted. */
+	bool again = (error == EINTR || error == EAGAIN || error == ECANCELED) && c->tries++ < RETRY_LIMIT;
 	if (error == EINVAL && c->read.fd != c->range->file.fd) {
 		/* Some file systems open with O_DIRECT and refuse the reads: the page cache reads the rest. The
 		 * descriptor stays open, other reads are still on their way to it. */

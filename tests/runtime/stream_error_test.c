@@ -123,7 +123,9 @@ static void failing_reads(void **state)
 static int32_t interrupted(struct faulty *f, const struct vyre_stream_read *read, int32_t result)
 {
 	(void)read;
-	return ++f->count % 3 == 1 ? -EINTR : f->count % 3 == 2 ? -EAGAIN : result;
+	static const int32_t results[] = {0, -EINTR, -EAGAIN, -ECANCELED};
+	f->count++;
+	return f->count % 4 ? results[f->count % 4] : result;
 }
 
 static void interrupted_reads(void **state)

@@ -1,6 +1,7 @@
 /* stream_test.c - the stream delivers exactly the bytes asked for, once each, on every engine. */
 #include "stream_rig.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
 
 static const struct {
@@ -420,15 +421,115 @@ static void polling(void **state)
 	rig_close(&rig);
 }
 
+/* A descriptor that is O_DIRECT already: unaligned ends are read through one without it. */
+static void direct_descriptor(void **state)
+{
+	struct rig rig;
+	int fd = make_file(100001);
+	char path[32];
+	(void)state;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	int direct = open(path, O_RDONLY | O_DIRECT);
+	rig_open(&rig, 64, 1, 8 * 8192);
+	for (size_t e = 0; e < ENGINES && direct >= 0; e++) {
+		struct run run;
+		uint32_t descriptors = open_descriptors();
+		run_init(&run, &rig, 8192, 8, engines[e].flags);
+		run_start(&run, NULL);
+		run_add(&run, direct, 77, UINT64_MAX, 0);
+		assert_int_equal(vyre_stream_pump(run.stream, 20 * SECOND), VYRE_OK);
+		assert_int_equal(run.ok_bytes, 100001 - 77);
+		assert_int_equal(run.ok, chunks_of(77, 100001 - 77, 8192, true));
+		run_end(&run);
+		assert_true(open_descriptors() <= descriptors);
+	}
+	close(direct);
+	close(fd);
+	rig_close(&rig);
+}
+
+static void *pump_a_little(void *arg)
+{
+	struct run *run = arg;
+	for (int i = 0; i < 5; i++)
+		(void)!vyre_stream_pump(run->stream, 0);
+	return NULL;
+}
+
+/* One thread after the other pumps: nothing in a stream belongs to the thread that made it. */
+static void other_threads(void **state)
+{
+	(void)state;
+	for (size_t e = 0; e < ENGINES; e++) {
+		struct rig rig;
+		struct run run;
+		int fd = make_file(200 * 4096);
+		rig_open(&rig, 16, 2, 16 * 4096);
+		run_init(&run, &rig, 4096, 16, engines[e].flags);
+		run_start(&run, NULL);
+		run_add(&run, fd, 0, UINT64_MAX, 0);
+		for (int i = 0; i < 4; i++) {
+			pthread_t thread;
+			assert_int_equal(pthread_create(&thread, NULL, pump_a_little, &run), 0);
+			pthread_join(thread, NULL);
+		}
+		assert_int_equal(vyre_stream_pump(run.stream, 20 * SECOND), VYRE_OK);
+		assert_int_equal(run.ok, 200);
+		run_end(&run);
+		close(fd);
+		rig_close(&rig);
+	}
+}
+
+/* What a stream was made from may go first. */
+static void order_of_destruction(void **state)
+{
+	struct rig rig;
+	struct run run;
+	int fd = make_file(200 * 4096);
+	(void)state;
+	rig_open(&rig, 16, 1, 16 * 4096);
+	run_init(&run, &rig, 4096, 16, 0);
+	run_start(&run, NULL);
+	assert_int_equal(vyre_buffer_destroy(rig.bench.device, rig.buffer), VYRE_OK);
+	struct vyre_stream *late;
+	assert_int_equal(vyre_stream_create(&run.params, &late), VYRE_STALE);
+	vyre_publisher_destroy(rig.bench.publisher);
+	rig.bench.publisher = NULL;
+	run_add(&run, fd, 0, UINT64_MAX, 0);
+	assert_int_equal(vyre_stream_pump(run.stream, 20 * SECOND), VYRE_OK);
+	assert_int_equal(run.ok, 200);
+	run_add(&run, fd, 0, 16 * 4096, 1);
+	(void)!vyre_stream_pump(run.stream, 0);
+	bench_close(&rig.bench);
+	assert_int_equal(vyre_stream_pump(run.stream, 20 * SECOND), VYRE_STOPPED);
+	assert_int_equal(run.calls, 216);
+	run_end(&run);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(content),	      cmocka_unit_test(explicit_ranges), cmocka_unit_test(sqpoll),
-	    cmocka_unit_test(default_params), cmocka_unit_test(many_ranges),	 cmocka_unit_test(empty),
-	    cmocka_unit_test(beyond_the_end), cmocka_unit_test(refused_files),	 cmocka_unit_test(refused_ranges),
-	    cmocka_unit_test(refused_params), cmocka_unit_test(full_ring),	 cmocka_unit_test(nothing_to_run),
-	    cmocka_unit_test(bad_fill),	      cmocka_unit_test(faults),		 cmocka_unit_test(callbacks),
+	    cmocka_unit_test(content),
+	    cmocka_unit_test(explicit_ranges),
+	    cmocka_unit_test(sqpoll),
+	    cmocka_unit_test(default_params),
+	    cmocka_unit_test(many_ranges),
+	    cmocka_unit_test(empty),
+	    cmocka_unit_test(beyond_the_end),
+	    cmocka_unit_test(refused_files),
+	    cmocka_unit_test(refused_ranges),
+	    cmocka_unit_test(refused_params),
+	    cmocka_unit_test(full_ring),
+	    cmocka_unit_test(nothing_to_run),
+	    cmocka_unit_test(bad_fill),
+	    cmocka_unit_test(faults),
+	    cmocka_unit_test(callbacks),
 	    cmocka_unit_test(polling),
+	    cmocka_unit_test(direct_descriptor),
+	    cmocka_unit_test(other_threads),
+	    cmocka_unit_test(order_of_destruction),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
