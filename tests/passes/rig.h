@@ -17,7 +17,7 @@
 #include "passes/passes.h"
 #include "runtime/abi/ring.h"
 
-enum { RIG_SLOTS = 6, RIG_ELEMENTS = 100, RIG_BUFFERS = 8 };
+enum { RIG_SLOTS = 6, RIG_ELEMENTS = 100, RIG_BUFFERS = 20 };
 
 static inline struct vyrec_pass_options rig_options(void)
 {
