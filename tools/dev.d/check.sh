@@ -1,7 +1,7 @@
 # check.sh - rules that a machine can keep: formatting, layers, headers, and what the loader exports and needs.
 # Part of tools/dev. Each check is a function check_<name> that prints every violation and returns 1 if there was any.
 
-# What a room's files may include. Quoted names are resolved against the file's folder, the root and runtime/; the
+# What a room's files may include. Quoted names are resolved as the build does; the
 # resolved path must match `quoted`. A system header must not match `refused`.
 #   room          quoted                                                        refused
 layer_rules() {
@@ -28,7 +28,7 @@ check_layers() {
 				name=${name#\"}
 				name=${name%%\"*}
 				resolved='' dir=${file%/*}
-				for candidate in "$dir/$name" "$name" "runtime/$name"; do
+				for candidate in "$dir/$name" "$name" "runtime/$name" "tests/runtime/$name"; do
 					[[ -e $candidate ]] && resolved=$candidate && break
 				done
 				[[ $resolved == *../* ]] && resolved=$(realpath --relative-to=. "$resolved")
