@@ -8,11 +8,12 @@ static void expect_policy(const char *statement, const char *want)
 	struct vyrec_pass_options options = rig_options();
 	char text[1024];
 	options.level = 0; /* no versions of loops */
-	snprintf(text, sizeof text,
-		 "set s {\n  buffer b: u32[64]\n  buffer r: u32[]\n  buffer t: u8[]\n  buffer h: u16[]\n"
-		 "  op o = 0x100 (u: u32, v: u32, w: u32) by workgroup(64) {\n    shared g: u32[64]\n    var l: u32[8]\n"
-		 "    var x: u32 = u\n    x = x + v\n    %s\n    result(0, 0)\n  }\n}\n",
-		 statement);
+	snprintf(
+	    text, sizeof text,
+	    "set s {\n  buffer b: u32[64]\n  buffer r: u32[]\n  buffer t: u8[]\n  buffer h: u16[]\n"
+	    "  op o = 0x100 (u: u32, v: u32, w: u32) by workgroup(64) {\n    shared g: u32[64]\n    var l: u32[8]\n"
+	    "    var x: u32 = u\n    x = x + v\n    %s\n    result(0, 0)\n  }\n}\n",
+	    statement);
 	RIG_EXPECT(rig_after(text, &options, RIG_PASSES(VYREC_PASS_bounds)), want);
 }
 
@@ -75,50 +76,53 @@ static void test_facts(void **state)
 	expect_policy("if u < 4 { let a = b[u] }; let c = r[u]", "r[checked u]");
 }
 
-static const char loops[] =
-    "set loops {\n"
-    "  buffer b: u32[]\n"
-    "  buffer t: u8[]\n"
-    "  op sum = 0x100 (from: u32, to: u32, base: u32) by lane {\n"
-    "    var s: u32 = 0\n"
-    "    for i in from .. min(to, from + 200) { s = s * 31 + b[base + i] + b[i] }\n"
-    "    result(0, s)\n"
-    "  }\n"
-    "  op edges = 0x101 (from: u32, n: u32, base: u32) by lane {\n"
-    "    var s: u32 = 0\n"
-    "    let stop = from + (n & 63)\n"
-    "    for i in from .. stop { s = s * 31 + b[base + i - 1] + t[base - i] + b[base * i] + b[i * 3 + 2] + t[(i << 1) + base] }\n"
-    "    for i in from .. stop step 3 { let k = i + base; let j = k + 1; b[j] = b[j] + 1; if b[k] == 3 { continue }; b[7 - k] = 1 }\n"
-    "    for i in 0 .. n & 127 { s = s + b[99 - i] + b[base] }\n"
-    "    result(0, s)\n"
-    "  }\n"
-    "  op nested = 0x102 (w: u32, h: u32, x: u32) by lane {\n"
-    "    var s: u32 = 0\n"
-    "    let wide = w & 15\n"
-    "    for y in 0 .. h & 15 {\n"
-    "      s = s + b[y]\n"
-    "      for k in 0 .. wide { s = s * 5 + b[y * wide + k + x]; b[k] = s & 31 }\n"
-    "    }\n"
-    "    result(0, s)\n"
-    "  }\n"
-    "  op moving = 0x103 (n: u32, x: u32) by lane {\n"
-    "    var at: u32 = x\n"
-    "    var other: u32 = 3\n"
-    "    for i in 0 .. n & 31 { b[at + i] = 1; at = at + b[i]; b[b[i] + i] = 2; b[other + i] = 5; atomic_add(b[i + x], 1) }\n"
-    "    result(0, at)\n"
-    "  }\n"
-    "}\n";
+static const char loops[] = "set loops {\n"
+			    "  buffer b: u32[]\n"
+			    "  buffer t: u8[]\n"
+			    "  op sum = 0x100 (from: u32, to: u32, base: u32) by lane {\n"
+			    "    var s: u32 = 0\n"
+			    "    for i in from .. min(to, from + 200) { s = s * 31 + b[base + i] + b[i] }\n"
+			    "    result(0, s)\n"
+			    "  }\n"
+			    "  op edges = 0x101 (from: u32, n: u32, base: u32) by lane {\n"
+			    "    var s: u32 = 0\n"
+			    "    let stop = from + (n & 63)\n"
+			    "    for i in from .. stop { s = s * 31 + b[base + i - 1] + t[base - i] + b[base * i] + "
+			    "b[i * 3 + 2] + t[(i << 1) + base] }\n"
+			    "    for i in from .. stop step 3 { let k = i + base; let j = k + 1; b[j] = b[j] + 1; if "
+			    "b[k] == 3 { continue }; b[7 - k] = 1 }\n"
+			    "    for i in 0 .. n & 127 { s = s + b[99 - i] + b[base] }\n"
+			    "    result(0, s)\n"
+			    "  }\n"
+			    "  op nested = 0x102 (w: u32, h: u32, x: u32) by lane {\n"
+			    "    var s: u32 = 0\n"
+			    "    let wide = w & 15\n"
+			    "    for y in 0 .. h & 15 {\n"
+			    "      s = s + b[y]\n"
+			    "      for k in 0 .. wide { s = s * 5 + b[y * wide + k + x]; b[k] = s & 31 }\n"
+			    "    }\n"
+			    "    result(0, s)\n"
+			    "  }\n"
+			    "  op moving = 0x103 (n: u32, x: u32) by lane {\n"
+			    "    var at: u32 = x\n"
+			    "    var other: u32 = 3\n"
+			    "    for i in 0 .. n & 31 { b[at + i] = 1; at = at + b[i]; b[b[i] + i] = 2; b[other + i] = "
+			    "5; atomic_add(b[i + x], 1) }\n"
+			    "    result(0, at)\n"
+			    "  }\n"
+			    "}\n";
 
 static void test_versions(void **state)
 {
 	struct vyrec_pass_options options = rig_options();
 	(void)state;
 	char *text = rig_after(loops, &options, RIG_PASSES(VYREC_PASS_bounds, VYREC_PASS_fold, VYREC_PASS_dce));
-	RIG_EXPECT(text, "op sum", "if (u64(base + from) + u64(span) < u64(length(b))) & (u64(from) + u64(span) < u64(length(b))) {",
-		   "b[unchecked base + i", "b[unchecked i", "} else {", "region \"checked\" {", "b[checked base + i] + b[checked i]",
-		   "op edges", "b[unchecked base + i", "t[unchecked base - i", "b[unchecked base * i", "op nested",
-		   "b[checked y]", "b[unchecked y * wide + k", "op moving", "b[checked at + i", "b[checked b[unchecked i",
-		   "] = 5", "atomic_add(b[unchecked i");
+	RIG_EXPECT(text, "op sum",
+		   "if (u64(base + from) + u64(span) < u64(length(b))) & (u64(from) + u64(span) < u64(length(b))) {",
+		   "b[unchecked base + i", "b[unchecked i", "} else {", "region \"checked\" {",
+		   "b[checked base + i] + b[checked i]", "op edges", "b[unchecked base + i", "t[unchecked base - i",
+		   "b[unchecked base * i", "op nested", "b[checked y]", "b[unchecked y * wide + k", "op moving",
+		   "b[checked at + i", "b[checked b[unchecked i", "] = 5", "atomic_add(b[unchecked i");
 }
 
 static void test_meaning(void **state)
@@ -160,16 +164,17 @@ static void test_scan(void **state)
 	assert_non_null(file);
 	text[fread(text, 1, sizeof text - 1, file)] = 0;
 	fclose(file);
-	RIG_EXPECT(rig_after(text, &options, RIG_PASSES(VYREC_PASS_COUNT)), "op count_byte", "if u64(offset) + u64(last",
-		   "if text[unchecked offset + i", "} else {", "op crc32", "if u64(offset) + u64(last",
-		   "table[unchecked (crc ^ text[unchecked offset + i", "} else {", "table[unchecked");
+	RIG_EXPECT(rig_after(text, &options, RIG_PASSES(VYREC_PASS_COUNT)), "op count_byte",
+		   "if u64(offset) + u64(last", "if text[unchecked offset + i", "} else {", "op crc32",
+		   "if u64(offset) + u64(last", "table[unchecked (crc ^ text[unchecked offset + i", "} else {",
+		   "table[unchecked");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_proofs), cmocka_unit_test(test_facts), cmocka_unit_test(test_versions),
-	    cmocka_unit_test(test_meaning), cmocka_unit_test(test_once), cmocka_unit_test(test_scan),
+	    cmocka_unit_test(test_proofs),  cmocka_unit_test(test_facts), cmocka_unit_test(test_versions),
+	    cmocka_unit_test(test_meaning), cmocka_unit_test(test_once),  cmocka_unit_test(test_scan),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,42 +1,42 @@
 /* dce_test.c - what nobody needs goes, what has an effect stays. */
 #include "tests/passes/rig.h"
 
-static const char dead[] =
-    "set t {\n"
-    "  buffer b: u32[]\n"
-    "  op o = 0x100 (u: u32, v: u32) by lane {\n"
-    "    let unused = b[u] + 1\n"
-    "    let chain = unused * 2\n"
-    "    var never: u32 = 3\n"
-    "    never = b[7]\n"
-    "    var scratch: u32[8]\n"
-    "    scratch[u] = v\n"
-    "    let ticket = atomic_add(b[20], 1)\n"
-    "    var last: u32 = 0\n"
-    "    last = atomic_add(b[21], 1)\n"
-    "    let may_trap = b[trap 5]\n"
-    "    if b[3] > 1 { }\n"
-    "    if v > 2 { } else { b[22] = 1 }\n"
-    "    for i in 0 .. u & 63 { let dead_too = i }\n"
-    "    switch v { case 1 { } default { } }\n"
-    "    block { b[23] = 2 }\n"
-    "    block end { if u > 3 { break end }; b[24] = 3; break end }\n"
-    "    block alone { b[25] = 4; break alone }\n"
-    "    region \"empty\" { }\n"
-    "    fence(acqrel)\n"
-    "    loop { if v > 9 { b[26] = 5; return }; break }\n"
-    "    result(0, 1)\n"
-    "  }\n"
-    "}\n";
+static const char dead[] = "set t {\n"
+			   "  buffer b: u32[]\n"
+			   "  op o = 0x100 (u: u32, v: u32) by lane {\n"
+			   "    let unused = b[u] + 1\n"
+			   "    let chain = unused * 2\n"
+			   "    var never: u32 = 3\n"
+			   "    never = b[7]\n"
+			   "    var scratch: u32[8]\n"
+			   "    scratch[u] = v\n"
+			   "    let ticket = atomic_add(b[20], 1)\n"
+			   "    var last: u32 = 0\n"
+			   "    last = atomic_add(b[21], 1)\n"
+			   "    let may_trap = b[trap 5]\n"
+			   "    if b[3] > 1 { }\n"
+			   "    if v > 2 { } else { b[22] = 1 }\n"
+			   "    for i in 0 .. u & 63 { let dead_too = i }\n"
+			   "    switch v { case 1 { } default { } }\n"
+			   "    block { b[23] = 2 }\n"
+			   "    block end { if u > 3 { break end }; b[24] = 3; break end }\n"
+			   "    block alone { b[25] = 4; break alone }\n"
+			   "    region \"empty\" { }\n"
+			   "    fence(acqrel)\n"
+			   "    loop { if v > 9 { b[26] = 5; return }; break }\n"
+			   "    result(0, 1)\n"
+			   "  }\n"
+			   "}\n";
 
 static void test_text(void **state)
 {
 	struct vyrec_pass_options options = rig_options();
 	(void)state;
-	RIG_EXPECT(rig_after(dead, &options, RIG_PASSES(VYREC_PASS_dce)), "atomic_add(b[20], 1)", "atomic_add(b[21], 1)",
-		   "let may_trap = b[trap 5]", "if !(v > 2) {", "b[22] = 1", "b[23] = 2", "block end {", "b[24] = 3",
-		   "b[25] = 4", "fence(acqrel)", "loop {", "return", "result(0, 1)", "!unused", "!chain", "!never",
-		   "!scratch", "!ticket", "!last", "!dead_too", "!switch", "!alone", "!region", "!b[3]", "!b[7]");
+	RIG_EXPECT(rig_after(dead, &options, RIG_PASSES(VYREC_PASS_dce)), "atomic_add(b[20], 1)",
+		   "atomic_add(b[21], 1)", "let may_trap = b[trap 5]", "if !(v > 2) {", "b[22] = 1", "b[23] = 2",
+		   "block end {", "b[24] = 3", "b[25] = 4", "fence(acqrel)", "loop {", "return", "result(0, 1)",
+		   "!unused", "!chain", "!never", "!scratch", "!ticket", "!last", "!dead_too", "!switch", "!alone",
+		   "!region", "!b[3]", "!b[7]");
 }
 
 static void test_meaning(void **state)

@@ -17,23 +17,23 @@ static const char any_width[] =
     "  }\n"
     "}\n";
 
-static const char one_lane[] =
-    "set one {\n"
-    "  buffer out: u32[64]\n"
-    "  fn bump(i: u32) -> u32 { return atomic_add(out[i], 1) }\n"
-    "  op words = 0x100 (a: u32, b: u32) by workgroup(1) {\n"
-    "    result(0, shuffle(a, b & 1))\n"
-    "    result(1, subgroup_broadcast(out[3] + bump(3), bump(4) & 1))\n"
-    "    result(2, broadcast(bump(5), bump(5) & 0))\n"
-    "    result(3, u32(ballot(a > 5)) + lane + lanes + subgroup_size + subgroup_lane)\n"
-    "    barrier\n"
-    "    reduce_add(bump(6))\n"
-    "  }\n"
-    "}\n"
-    "program grid workgroup(1, 1, 1) {\n"
-    "  buffer seen: u32[16]\n"
-    "  body { seen[global_id(0) + 3 * global_id(1) + 6 * local_id(2)] = workgroup_id(0) + 10 * workgroup_id(1) + lanes }\n"
-    "}\n";
+static const char one_lane[] = "set one {\n"
+			       "  buffer out: u32[64]\n"
+			       "  fn bump(i: u32) -> u32 { return atomic_add(out[i], 1) }\n"
+			       "  op words = 0x100 (a: u32, b: u32) by workgroup(1) {\n"
+			       "    result(0, shuffle(a, b & 1))\n"
+			       "    result(1, subgroup_broadcast(out[3] + bump(3), bump(4) & 1))\n"
+			       "    result(2, broadcast(bump(5), bump(5) & 0))\n"
+			       "    result(3, u32(ballot(a > 5)) + lane + lanes + subgroup_size + subgroup_lane)\n"
+			       "    barrier\n"
+			       "    reduce_add(bump(6))\n"
+			       "  }\n"
+			       "}\n"
+			       "program grid workgroup(1, 1, 1) {\n"
+			       "  buffer seen: u32[16]\n"
+			       "  body { seen[global_id(0) + 3 * global_id(1) + 6 * local_id(2)] = workgroup_id(0) + "
+			       "10 * workgroup_id(1) + lanes }\n"
+			       "}\n";
 
 /* Everything that lanes can do around a meeting point. */
 static const char fixed[] =
@@ -111,7 +111,8 @@ static const char fixed[] =
     "      if lane == 2 { break early }\n"
     "      sum = sum + 7\n"
     "    }\n"
-    "    switch n & 3 { case 0 { barrier; out[lane + 8] = sum } case 1, 2 { out[lane + 16] = sum } default { sum = reduce_add(sum) } }\n"
+    "    switch n & 3 { case 0 { barrier; out[lane + 8] = sum } case 1, 2 { out[lane + 16] = sum } default { sum = "
+    "reduce_add(sum) } }\n"
     "    for k in 0 .. lane { if k == 5 { break }; sum = sum + k }\n"
     "    out[lane + 24] = sum\n"
     "    if any(sum > 5) && all(lane < 8) || any(m == 3) { result(1, reduce_add(sum)) }\n"
@@ -165,38 +166,37 @@ static const char fixed[] =
     "  }\n"
     "}\n";
 
-static const char grid[] =
-    "program grid workgroup(4, 3, 2) {\n"
-    "  buffer out: u32[4096]\n"
-    "  buffer n: u32[4]\n"
-    "  shared s: u32[24]\n"
-    "  body {\n"
-    "    let x = global_id(0)\n"
-    "    let y = global_id(1)\n"
-    "    let z = global_id(2)\n"
-    "    let place = x + y * 12 + z * 72\n"
-    "    s[lane] = place * 3 + local_id(0) + 7 * local_id(1) + 31 * local_id(2)\n"
-    "    barrier\n"
-    "    let other = s[23 - lane]\n"
-    "    if (other & 1) == 0 { return }\n"
-    "    out[place] = other + workgroups(0)\n"
-    "    if lane == 3 { return }\n"
-    "    out[place + 200] = other\n"
-    "  }\n"
-    "}\n"
-    "program nested workgroup(6) {\n"
-    "  buffer out: u32[256]\n"
-    "  buffer n: u32[4]\n"
-    "  body {\n"
-    "    let base = workgroup_id(0) * 16 + workgroup_id(1) * 64\n"
-    "    if (workgroup_id(0) & 1) == 0 {\n"
-    "      let sum = reduce_add(lane)\n"
-    "      if lane == 3 { return }\n"
-    "      out[base + lane] = sum\n"
-    "    }\n"
-    "    out[base + 8 + lane] = 1\n"
-    "  }\n"
-    "}\n";
+static const char grid[] = "program grid workgroup(4, 3, 2) {\n"
+			   "  buffer out: u32[4096]\n"
+			   "  buffer n: u32[4]\n"
+			   "  shared s: u32[24]\n"
+			   "  body {\n"
+			   "    let x = global_id(0)\n"
+			   "    let y = global_id(1)\n"
+			   "    let z = global_id(2)\n"
+			   "    let place = x + y * 12 + z * 72\n"
+			   "    s[lane] = place * 3 + local_id(0) + 7 * local_id(1) + 31 * local_id(2)\n"
+			   "    barrier\n"
+			   "    let other = s[23 - lane]\n"
+			   "    if (other & 1) == 0 { return }\n"
+			   "    out[place] = other + workgroups(0)\n"
+			   "    if lane == 3 { return }\n"
+			   "    out[place + 200] = other\n"
+			   "  }\n"
+			   "}\n"
+			   "program nested workgroup(6) {\n"
+			   "  buffer out: u32[256]\n"
+			   "  buffer n: u32[4]\n"
+			   "  body {\n"
+			   "    let base = workgroup_id(0) * 16 + workgroup_id(1) * 64\n"
+			   "    if (workgroup_id(0) & 1) == 0 {\n"
+			   "      let sum = reduce_add(lane)\n"
+			   "      if lane == 3 { return }\n"
+			   "      out[base + lane] = sum\n"
+			   "    }\n"
+			   "    out[base + 8 + lane] = 1\n"
+			   "  }\n"
+			   "}\n";
 
 static void test_any_width(void **state)
 {
@@ -240,8 +240,9 @@ static void test_nothing_left(void **state)
 	static const char *const texts[] = {any_width, one_lane, fixed, grid};
 	(void)state;
 	for (unsigned i = 0; i < 4; i++)
-		RIG_EXPECT(rig_after(texts[i], &options, RIG_PASSES(VYREC_PASS_COUNT)), "!barrier", "!reduce_", "!shuffle(",
-			   "!ballot", "!by workgroup", "!local_id", "!global_id", "!async_", "!subgroup_size", "! lanes");
+		RIG_EXPECT(rig_after(texts[i], &options, RIG_PASSES(VYREC_PASS_COUNT)), "!barrier", "!reduce_",
+			   "!shuffle(", "!ballot", "!by workgroup", "!local_id", "!global_id", "!async_",
+			   "!subgroup_size", "! lanes");
 }
 
 /* A value that stays in its region stays a scalar; a uniform one is computed once, in front. */
@@ -253,8 +254,8 @@ static void test_scalars(void **state)
 			     "    let base = n * 16\n    let mine = b[base + lane]\n    let kept = b[lane]\n"
 			     "    let sum = reduce_add(mine)\n    b[base + lane] = sum + kept\n  }\n}\n",
 			     &options, RIG_PASSES(VYREC_PASS_lanes)),
-		   "var kept_2: u32[16]", "let base = n * 16", "var gathered: u32 = 0",
-		   "for lane_index in 0 .. 16 {", "let mine = b[base + lane_index]", "kept_2[unchecked lane_index] = b[lane_index]",
+		   "var kept_2: u32[16]", "let base = n * 16", "var gathered: u32 = 0", "for lane_index in 0 .. 16 {",
+		   "let mine = b[base + lane_index]", "kept_2[unchecked lane_index] = b[lane_index]",
 		   "gathered = gathered + mine", "}", "for lane_index_2 in 0 .. 16 {", "!var mine");
 }
 

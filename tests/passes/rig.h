@@ -17,7 +17,9 @@
 #include "passes/passes.h"
 #include "runtime/abi/ring.h"
 
-enum { RIG_SLOTS = 6, RIG_ELEMENTS = 100, RIG_BUFFERS = 20 };
+enum { RIG_SLOTS = 6, RIG_BUFFERS = 20 };
+
+static uint32_t rig_elements = 100; /* of a buffer that declares no length */
 
 static inline struct vyrec_pass_options rig_options(void)
 {
@@ -123,7 +125,7 @@ static inline void rig_fill(struct rig_state *st, const struct vyrec_module *m, 
 		const uint32_t *item = &m->refs[u->items + 2 * i];
 		if (item[0] == VYREC_ITEM_BUFFER) {
 			const struct vyrec_array_node *a = &m->arrays[item[1]];
-			uint32_t count = a->count ? a->count : RIG_ELEMENTS, b = st->buffer_count++;
+			uint32_t count = a->count ? a->count : rig_elements, b = st->buffer_count++;
 			st->bytes[b] = (size_t)count * vyrec_type_bytes(a->element);
 			uint8_t *data = malloc(st->bytes[b] + 4);
 			for (size_t k = 0; k < st->bytes[b]; k++)
@@ -156,7 +158,8 @@ static inline void rig_interpret(struct vyrec_module *m, vyrec_unit unit, struct
 	struct vyrec_interp_options options = {.lanes = lanes, .seed = seed, .bounds = bounds};
 	static struct vyrec_interp_result result;
 	if (m->units[unit].kind == VYRE_UNIT_SET)
-		vyrec_interp_slots(m, unit, st->slots, st->slot_count, st->buffers, st->buffer_count, &options, &result);
+		vyrec_interp_slots(m, unit, st->slots, st->slot_count, st->buffers, st->buffer_count, &options,
+				   &result);
 	else
 		vyrec_interp_program(m, unit, workgroups, st->buffers, st->buffer_count, &options, &result);
 	if (result.status != VYRE_OK && result.status != VYRE_FAULT) {
