@@ -554,8 +554,7 @@ static void put_const(struct printer *p, vyrec_const index)
 	const struct vyrec_module *m = p->module;
 	const struct vyrec_const_node *c = &m->consts[index];
 	bool typed = p->source && index < m->layout.typed_const_capacity && m->layout.typed_consts[index];
-	typed |=
-	    c->expr ? needs_type(m, c->expr) : c->type != VYREC_U32 && c->type != VYREC_F32 && c->type != VYREC_BOOL;
+	typed |= c->expr ? needs_type(m, c->expr) : literal_needs_type(c->type, c->value);
 	start_line(p, c->loc);
 	put(p, "const ");
 	put_name(p, c->name);

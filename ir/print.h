@@ -33,6 +33,7 @@ void put_place(struct printer *p, vyrec_array array, vyrec_policy policy, vyrec_
 bool is_bare(const struct vyrec_module *module, vyrec_expr expr);
 /* Would its text alone be read back with another type? */
 bool needs_type(const struct vyrec_module *module, vyrec_expr expr);
+bool literal_needs_type(vyrec_type type, uint64_t bits);
 void put_literal(struct printer *p, vyrec_type type, uint64_t bits, unsigned radix);
 void put_block(struct printer *p, vyrec_block block);
 void put_shared(struct printer *p, vyrec_array array);

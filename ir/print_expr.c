@@ -11,6 +11,8 @@
 #include "ir/eval.h"
 #include "ir/print.h"
 
+enum { MAX_PLAIN_EXPONENT = 7 }; /* 1500.0 and 1.5e9 */
+
 static const struct vyrec_expr_node *node_of(const struct vyrec_module *m, vyrec_expr expr)
 {
 	return &m->exprs[expr < m->expr_count ? expr : 0];
@@ -71,7 +73,9 @@ static void put_float(struct printer *p, vyrec_type type, uint64_t bits)
 			break;
 	}
 	char *e = strchr(text, 'e');
-	if (e) { /* 1e+05 is 1e5 */
+	if (e && e[1] == '+' && atoi(e + 2) < MAX_PLAIN_EXPONENT) {
+		snprintf(text, sizeof text, "%.0f", value);
+	} else if (e) { /* 1e+05 is 1e5 */
 		char *digits = e + 2 + strspn(e + 2, "0");
 		memmove(e + 1 + (e[1] == '-'), digits, strlen(digits) + 1);
 	}
@@ -128,6 +132,11 @@ bool is_bare(const struct vyrec_module *m, vyrec_expr expr)
 		if (shares_result(info, i) && !is_bare(m, node->arg[i]))
 			return false;
 	return true;
+}
+
+bool literal_needs_type(vyrec_type type, uint64_t bits)
+{
+	return type != VYREC_BOOL && type != VYREC_U32 && type != VYREC_F32 && !is_odd_nan(type, bits);
 }
 
 bool needs_type(const struct vyrec_module *m, vyrec_expr expr)
