@@ -8,7 +8,9 @@
  *       names     count, then of each: its bytes as a number, the bytes
  *       file      name: number in the list above, from 1; 0 = none
  *       locals arrays exprs stmts blocks consts fns handlers units refs comments, of each:
- *                 count (without entry 0), then of each entry its fields in the order of the rows below
+ *                 count (without entry 0), then of each entry a mask, bit i of it for field i of its row below, and
+ *                 the fields of the set bits in order. A field without its bit is zero; a place (loc) without its bit is
+ *                 that of the entry before, with it the difference to that, zigzag: 0 -1 1 -2 2 ... as 0 1 2 3 4 ...
  *
  * All fixed numbers are little-endian. Enters to write: a verified module; it is cloned first, so that garbage
  * disappears, numbering is canonical, and equal modules give equal bytes. Enters to read: bytes that anyone may have
@@ -16,7 +18,8 @@
  * believed only if that many entries fit into the bytes that are left, before anything is allocated for them. What the
  * indices mean is the verifier's to check, on this module as on any other.
  *
- * Why one list of rows for both directions: a field that only one of them knows cannot exist.
+ * Why one list of rows for both directions: a field that only one of them knows cannot exist. Why masks: most fields of
+ * most nodes are zero, and a module of the largest size that text may make must fit into the largest size of VIR0.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -26,26 +29,27 @@
 
 enum { VERSION = 1, DIGEST_AT = 16, PAYLOAD_AT = 48, DIGEST_BYTES = 32 };
 
-/* F(field): a number. N(field): a name. */
-#define LOCAL_ROW(F, N) N(name) F(kind) F(type) F(loc)
-#define ARRAY_ROW(F, N) N(name) F(class_) F(element) F(count) F(loc)
-#define EXPR_ROW(F, N) \
+/* F(field): a number. N(field): a name. L: the place. */
+#define LOCAL_ROW(F, N, L) N(name) F(kind) F(type) L(loc)
+#define ARRAY_ROW(F, N, L) N(name) F(class_) F(element) F(count) L(loc)
+#define EXPR_ROW(F, N, L) \
 	F(kind) \
-	F(type) F(policy) F(order) F(scope) F(code) F(loc) F(sym) F(arg[0]) F(arg[1]) F(arg[2]) F(list) F(count) F(imm)
-#define STMT_ROW(F, N) \
+	F(type) F(policy) F(order) F(scope) F(code) L(loc) F(sym) F(arg[0]) F(arg[1]) F(arg[2]) F(list) F(count) F(imm)
+#define STMT_ROW(F, N, L) \
 	F(kind) \
 	F(policy) \
 	F(order) \
-	F(scope) F(loc) F(local) F(local2) F(array) F(array2) N(name) F(expr[0]) F(expr[1]) F(expr[2]) F(expr[3]) \
-	    F(body[0]) F(body[1]) F(list) F(count) F(imm)
-#define BLOCK_ROW(F, N) F(first) F(count)
-#define CONST_ROW(F, N) N(name) F(type) F(value) F(expr) F(loc)
-#define FN_ROW(F, N)	N(name) F(unit) F(result) F(params) F(param_count) F(body) F(loc)
-#define HANDLER_ROW(F, N) \
-	N(name) F(opcode) F(granularity) F(width) F(params) F(param_count) F(shared) F(shared_count) F(body) F(loc)
-#define UNIT_ROW(F, N) \
-	N(name) F(kind) F(feed) F(workgroup[0]) F(workgroup[1]) F(workgroup[2]) F(items) F(item_count) F(body) F(loc)
-#define COMMENT_ROW(F, N) F(loc) N(text) F(own_line) F(blank_before)
+	F(scope) \
+	L(loc) F(local) F(local2) F(array) F(array2) N(name) F(expr[0]) F(expr[1]) F(expr[2]) F(expr[3]) F(body[0]) \
+	    F(body[1]) F(list) F(count) F(imm)
+#define BLOCK_ROW(F, N, L) F(first) F(count)
+#define CONST_ROW(F, N, L) N(name) F(type) F(value) F(expr) L(loc)
+#define FN_ROW(F, N, L)	   N(name) F(unit) F(result) F(params) F(param_count) F(body) L(loc)
+#define HANDLER_ROW(F, N, L) \
+	N(name) F(opcode) F(granularity) F(width) F(params) F(param_count) F(shared) F(shared_count) F(body) L(loc)
+#define UNIT_ROW(F, N, L) \
+	N(name) F(kind) F(feed) F(workgroup[0]) F(workgroup[1]) F(workgroup[2]) F(items) F(item_count) F(body) L(loc)
+#define COMMENT_ROW(F, N, L) L(loc) N(text) F(own_line) F(blank_before)
 
 /* T(table, node type, row, most entries); tables with an entry 0 that is none. */
 #define TABLES(T) \
@@ -64,6 +68,7 @@ enum { VERSION = 1, DIGEST_AT = 16, PAYLOAD_AT = 48, DIGEST_BYTES = 32 };
 struct writer {
 	uint8_t *bytes;
 	uint32_t count, capacity;
+	vyrec_loc loc; /* of the entry before */
 };
 
 static void put_bytes(struct writer *w, const void *bytes, size_t count)
@@ -102,11 +107,30 @@ static void put_names(struct writer *w, const struct vyrec_module *m)
 	put(w, m->file);
 }
 
-#define PUT(field) put(w, node->field);
+/* The difference of two places as a number that is small where they are near. */
+static uint32_t zigzag(uint32_t from, uint32_t to)
+{
+	uint32_t by = to - from;
+	return by << 1 ^ (by >> 31 ? UINT32_MAX : 0);
+}
+
+#define MASK(field)	mask |= (uint64_t)(node->field != 0) << bit++;
+#define MASK_LOC(field) mask |= (uint64_t)(node->field != w->loc) << bit++;
+#define PUT(field) \
+	if (node->field) \
+		put(w, node->field);
+#define PUT_LOC(field) \
+	if (node->field != w->loc) \
+		put(w, zigzag(w->loc, node->field)); \
+	w->loc = node->field;
 #define T(table, type, ROW, most) \
 	static void put_##table(struct writer *w, const type *node) \
 	{ \
-		ROW(PUT, PUT) \
+		uint64_t mask = 0; \
+		unsigned bit = 0; \
+		ROW(MASK, MASK, MASK_LOC) \
+		put(w, mask); \
+		ROW(PUT, PUT, PUT_LOC) \
 	}
 TABLES(T)
 T(comment, struct vyrec_comment, COMMENT_ROW, 0)
@@ -116,6 +140,7 @@ static void put_tables(struct writer *w, const struct vyrec_module *m)
 {
 #define T(table, type, row, most) \
 	put(w, m->table##_count - 1); \
+	w->loc = 0; \
 	for (uint32_t i = 1; i < m->table##_count; i++) \
 		put_##table(w, &m->table##s[i]);
 	TABLES(T)
@@ -124,6 +149,7 @@ static void put_tables(struct writer *w, const struct vyrec_module *m)
 	for (uint32_t i = 1; i < m->ref_count; i++)
 		put(w, m->refs[i]);
 	put(w, m->comment_count);
+	w->loc = 0;
 	for (uint32_t i = 0; i < m->comment_count; i++)
 		put_comment(w, &m->comments[i]);
 }
@@ -151,6 +177,7 @@ struct reader {
 	struct vyrec_diags *diags;
 	vyrec_name *names; /* number in the file -> name in the module */
 	uint32_t name_count;
+	vyrec_loc loc; /* of the entry before */
 	bool failed;
 };
 
@@ -210,6 +237,22 @@ static vyrec_name get_name(struct reader *r)
 	return r->failed ? 0 : r->names[number];
 }
 
+/* A field whose bit is set: it cannot be zero, that would be a second way to write the same. */
+static uint64_t get_field(struct reader *r, uint64_t limit)
+{
+	size_t from = offset(r);
+	uint64_t value = get(r, limit);
+	if (!value)
+		REFUSE(r, "the field at byte %zu is zero and has a bit; the file is damaged", from);
+	return value;
+}
+
+static vyrec_loc get_loc(struct reader *r)
+{
+	uint32_t by = (uint32_t)get_field(r, UINT32_MAX);
+	return r->loc + (by >> 1 ^ (by & 1 ? UINT32_MAX : 0));
+}
+
 static void get_names(struct reader *r, struct vyrec_module *m)
 {
 	r->name_count = get_count(r, VYREC_MAX_SOURCE_BYTES, 2);
@@ -227,14 +270,20 @@ static void get_names(struct reader *r, struct vyrec_module *m)
 
 #define WIDTH_MAX(field) (UINT64_MAX >> (64 - 8 * sizeof(node->field)))
 #define IS_BOOL(field)	 _Generic(node->field, bool : true, default : false)
-#define GET(field)	 node->field = get(r, IS_BOOL(field) ? 1 : WIDTH_MAX(field));
-#define GET_NAME(field)	 node->field = get_name(r);
-#define ONE(field)	 +1
+#define GET(field) \
+	if (mask >> bit++ & 1) \
+		node->field = get_field(r, IS_BOOL(field) ? 1 : WIDTH_MAX(field));
+#define GET_NAME(field) \
+	if (mask >> bit++ & 1) \
+		node->field = r->names[get_field(r, r->name_count)];
+#define GET_LOC(field) node->field = r->loc = mask >> bit++ & 1 ? get_loc(r) : r->loc;
+#define ONE(field)     +1
 #define T(table, type, ROW, most) \
-	enum { table##_fields = 0 ROW(ONE, ONE) }; \
 	static void get_##table(struct reader *r, type *node) \
 	{ \
-		ROW(GET, GET_NAME) \
+		uint64_t mask = get(r, (UINT64_C(1) << (0 ROW(ONE, ONE, ONE))) - 1); \
+		unsigned bit = 0; \
+		ROW(GET, GET_NAME, GET_LOC) \
 	}
 TABLES(T)
 T(comment, struct vyrec_comment, COMMENT_ROW, 0)
@@ -244,7 +293,8 @@ static void get_tables(struct reader *r, struct vyrec_module *m)
 {
 #define T(table, type, row, most) \
 	{ \
-		uint32_t count = get_count(r, most, table##_fields) + 1; \
+		uint32_t count = get_count(r, most, 1) + 1; \
+		r->loc = 0; \
 		m->table##s = vyrec_grow(m->table##s, &m->table##_capacity, count, sizeof(type)); \
 		m->table##_count = count; \
 		for (uint32_t i = 1; i < count && !r->failed; i++) \
@@ -256,7 +306,8 @@ static void get_tables(struct reader *r, struct vyrec_module *m)
 	m->refs = vyrec_grow(m->refs, &m->ref_capacity, m->ref_count, sizeof *m->refs);
 	for (uint32_t i = 1; i < m->ref_count && !r->failed; i++)
 		m->refs[i] = (uint32_t)get(r, UINT32_MAX);
-	m->comment_count = get_count(r, VYREC_MAX_SOURCE_BYTES, comment_fields);
+	r->loc = 0;
+	m->comment_count = get_count(r, VYREC_MAX_NODES, 1);
 	m->comments = vyrec_grow(m->comments, &m->comment_capacity, m->comment_count, sizeof *m->comments);
 	for (uint32_t i = 0; i < m->comment_count && !r->failed; i++)
 		get_comment(r, &m->comments[i]);
