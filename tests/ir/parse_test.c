@@ -487,7 +487,7 @@ static void every_prefix_is_survived(void **state)
 {
 	(void)state;
 	size_t bytes;
-	char *text = read_file(VYRE_SOURCE_DIR "/tests/ir/everything.vyre", &bytes);
+	char *text = read_file(VYRE_SOURCE_DIR "/tests/ir/everything.txt", &bytes);
 	for (size_t n = 0; n <= bytes; n += n + 40 < bytes ? 7 : 1)
 		parse_any(text, n);
 	free(text);
@@ -503,7 +503,7 @@ static void broken_bytes_are_survived(void **state)
 	    "arg", "trap", "atomic_add(", "shared ", "return ", "(((((((((", "sin(1.0)"};
 	size_t bytes;
 	uint64_t random = 88172645463325252u;
-	char *text = read_file(VYRE_SOURCE_DIR "/tests/ir/everything.vyre", &bytes);
+	char *text = read_file(VYRE_SOURCE_DIR "/tests/ir/everything.txt", &bytes);
 	for (unsigned turn = 0; turn < 1500; turn++) {
 		char *copy = malloc(bytes + 256);
 		size_t count = bytes;

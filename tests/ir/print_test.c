@@ -127,7 +127,7 @@ static void canonical_text(void **state)
 static void files_are_stable(void **state)
 {
 	(void)state;
-	static const char *const files[] = {"tests/ir/everything.vyre", "examples/scan/scan.vyre"};
+	static const char *const files[] = {"tests/ir/everything.txt", "examples/scan/scan.vyre"};
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		for (unsigned flags = 0; flags < 2; flags++) {
 			char path[512], *text;
@@ -390,7 +390,7 @@ static void no_comment_is_lost(void **state)
 	(void)state;
 	size_t bytes;
 	unsigned parsed = 0;
-	char *text = read_file(VYRE_SOURCE_DIR "/tests/ir/everything.vyre", &bytes), *copy = malloc(bytes + 64);
+	char *text = read_file(VYRE_SOURCE_DIR "/tests/ir/everything.txt", &bytes), *copy = malloc(bytes + 64);
 	for (unsigned form = 0; form < 3; form++)
 		for (size_t i = 0; i < bytes; i++) {
 			static const char *const pieces[] = {" // one more\n", "\n  // one more\n",
