@@ -188,8 +188,12 @@ vyrec_block vyrec_child_block(const struct vyrec_module *m, vyrec_stmt stmt, uin
 		found[n++] = s->body[1];
 	if (i < n)
 		return found[i];
-	if (s->kind == VYREC_STMT_SWITCH && i - n < s->count)
-		return m->refs[s->list + 2 * (i - n) + 1];
+	i -= n;
+	for (uint32_t k = 0; s->kind == VYREC_STMT_SWITCH && k < s->count; k++) {
+		vyrec_block block = vyrec_case_block(m, s, k); /* 0: shared with the case before */
+		if (block && !i--)
+			return block;
+	}
 	return 0;
 }
 
