@@ -412,26 +412,37 @@ static void split_one(struct vyrec_splitter *sp, vyrec_stmt s, vyrec_block block
 	}
 }
 
+/* meets[i]: lanes meet in statement i of the block or behind it, or leave together, which comes to the same: who went
+ * ahead must not be taken along. Read from the end, because what a jump is depends on what stands behind it. */
+static void find_meetings(struct vyrec_splitter *sp, vyrec_block block, const bool *outside, bool *meets)
+{
+	for (uint32_t i = sp->m->blocks[block].count; i-- > 0;) {
+		vyrec_stmt s = vyrec_block_stmt(sp->m, block, i);
+		for (uint32_t t = 0; t < sp->target_count; t++)
+			sp->targets[t].meets = outside[t] || meets[i + 1];
+		meets[i] = meets[i + 1] || stmt_meets(sp->m, s) || jumps_together(sp, s, 0);
+	}
+}
+
 static void split_block(struct vyrec_splitter *sp, vyrec_block block, struct vyrec_list *out)
 {
 	struct vyrec_list *outer = sp->out;
 	uint32_t count = sp->m->blocks[block].count;
-	bool *meets_after = vyrec_alloc((count + 1) * sizeof *meets_after), saved[VYREC_MAX_TARGETS];
-	for (uint32_t i = count; i-- > 0;)
-		meets_after[i] = meets_after[i + 1] || stmt_meets(sp->m, vyrec_block_stmt(sp->m, block, i));
+	bool *meets = vyrec_alloc((count + 1) * sizeof *meets), outside[VYREC_MAX_TARGETS];
+	for (uint32_t t = 0; t < sp->target_count; t++)
+		outside[t] = sp->targets[t].meets;
+	find_meetings(sp, block, outside, meets);
 	sp->out = out;
 	for (uint32_t i = 0; i < count; i++) {
-		for (uint32_t t = 0; t < sp->target_count; t++) {
-			saved[t] = sp->targets[t].meets;
-			sp->targets[t].meets |= meets_after[i + 1];
-		}
-		split_one(sp, vyrec_block_stmt(sp->m, block, i), block);
 		for (uint32_t t = 0; t < sp->target_count; t++)
-			sp->targets[t].meets = saved[t];
+			sp->targets[t].meets = outside[t] || meets[i + 1];
+		split_one(sp, vyrec_block_stmt(sp->m, block, i), block);
 	}
+	for (uint32_t t = 0; t < sp->target_count; t++)
+		sp->targets[t].meets = outside[t];
 	vyrec_close_region(sp, 0);
 	sp->out = outer;
-	free(meets_after);
+	free(meets);
 }
 
 /* ---- the body -------------------------------------------------------------------------------------------------------- */
