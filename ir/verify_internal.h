@@ -47,7 +47,7 @@ void verify_calls(struct verifier *v);	 /* V057..V059; fills fn_flags */
 void verify_bodies(struct verifier *v);	 /* V03x .. V07x */
 void verify_uniform(struct verifier *v); /* V08x; needs a module without other violations */
 
-/* ---- bodies: statements (verify_stmts.c) over expressions (verify_exprs.c) -------------------------------------------- */
+/* ---- bodies (verify_bodies.c), statements (verify_stmts.c), expressions (verify_exprs.c) -------------------------------------------- */
 
 /* The body that is walked, and what is visible at the place that the walk has reached. */
 struct verify_body {
@@ -77,6 +77,13 @@ bool verify_is_positive(const struct verify_body *b, vyrec_expr expr);
 /* May the array be read or written plainly here? */
 void verify_plain_access(struct verify_body *b, vyrec_array array, vyrec_loc loc, bool writes);
 void verify_array_use(struct verify_body *b, vyrec_array array, vyrec_loc loc);
+
+/* A block; true where control can reach its end. `scoped`: what it declares ends with it. */
+bool verify_block(struct verify_body *b, vyrec_block block, bool scoped);
+void verify_declare_local(struct verify_body *b, vyrec_local local, unsigned kind, vyrec_loc loc);
+void verify_declare_array(struct verify_body *b, vyrec_array array);
+/* Takes away what was declared since `scope` had `mark` entries. */
+void verify_leave_scope(struct verify_body *b, uint32_t mark);
 
 /* For messages: where the body stands. */
 static inline const char *verify_where(const struct verify_body *b)

@@ -1,85 +1,19 @@
-/* verify_stmts.c - statements: scopes, targets, types, and what may stand where.
+/* verify_stmts.c - statements: targets, types, and what may stand where.
  *
- * Enters: bodies of sound shape. Leaves: V03x to V07x. Invariant: `scope` lists what is visible besides the unit's items;
- * a block takes away on leaving what it declared, so visibility is one bit a symbol and one count a name, and no scope is
- * ever searched. A walk says whether control can reach the end of what it walked: that is how a missing return is found.
+ * Enters: a block of sound shape. Leaves: V03x to V07x. Invariant: what is visible is kept by verify_bodies.c; a walk
+ * says whether control can reach the end of what it walked, and that is how a missing return is found.
  */
 #include <stdlib.h>
 
 #include "ir/verify_internal.h"
 #include "runtime/abi/ring.h"
 
-enum { SCOPE_LOCAL, SCOPE_ARRAY, SCOPE_NAME };
 /* A visible label that a break goes to. */
 enum { LABEL_TAKEN = 2 };
-
-static bool check_block(struct verify_body *b, vyrec_block block, bool scoped);
 
 static const struct vyrec_expr_node *node_of(const struct verify_body *b, vyrec_expr expr)
 {
 	return &b->v->m->exprs[expr];
-}
-
-/* ---- scopes ---------------------------------------------------------------------------------------------------------- */
-
-static void enter_scope(struct verify_body *b, uint32_t table, uint32_t index)
-{
-	vyrec_list_push(&b->scope, table);
-	vyrec_list_push(&b->scope, index);
-}
-
-static void leave_scope(struct verify_body *b, uint32_t mark)
-{
-	while (b->scope.count > mark) {
-		uint32_t index = b->scope.items[--b->scope.count], table = b->scope.items[--b->scope.count];
-		if (table == SCOPE_LOCAL)
-			b->local_visible[index] = 0;
-		else if (table == SCOPE_ARRAY)
-			b->array_visible[index] = 0;
-		else
-			b->name_uses[index]--;
-	}
-}
-
-/* False if the name was already visible. */
-static bool enter_name(struct verify_body *b, vyrec_name name)
-{
-	b->name_uses = vyrec_grow(b->name_uses, &b->name_capacity, name + 1, sizeof *b->name_uses);
-	enter_scope(b, SCOPE_NAME, name);
-	return !b->name_uses[name]++;
-}
-
-static void declare_name(struct verify_body *b, vyrec_name name, vyrec_loc loc)
-{
-	if (!name)
-		FAIL(b->v, V010, loc, "a declaration without a name; give it one");
-	else if (!enter_name(b, name))
-		FAIL(b->v, V051, loc, "`%s` hides another declaration of that name; rename one",
-		     verify_name(b->v, name));
-}
-
-static void declare_local(struct verify_body *b, vyrec_local local, unsigned kind, vyrec_loc loc)
-{
-	const struct vyrec_local_node *l = &b->v->m->locals[local];
-	bool label = kind == VYREC_LOCAL_LABEL;
-	if (l->kind != kind)
-		FAIL(b->v, V005, loc, "`%s` is a local of kind %u, declared as kind %u; correct it",
-		     verify_name(b->v, l->name), l->kind, kind);
-	if (label ? l->type != VYREC_VOID : !vyrec_type_is_value(l->type))
-		FAIL(b->v, V036, loc, "`%s` has type %s; a value is bool u32 i32 u64 i64 f32 f64 or f16",
-		     verify_name(b->v, l->name), vyrec_type_name(l->type));
-	declare_name(b, l->name, loc);
-	b->local_visible[local] = 1;
-	b->local_positive[local] = 0;
-	enter_scope(b, SCOPE_LOCAL, local);
-}
-
-static void declare_array(struct verify_body *b, vyrec_array array)
-{
-	const struct vyrec_array_node *a = &b->v->m->arrays[array];
-	declare_name(b, a->name, a->loc);
-	b->array_visible[array] = 1;
-	enter_scope(b, SCOPE_ARRAY, array);
 }
 
 /* ---- operands -------------------------------------------------------------------------------------------------------- */
@@ -103,7 +37,7 @@ static void want_u32(struct verify_body *b, vyrec_expr expr, const char *what)
 static void check_let(struct verify_body *b, const struct vyrec_stmt_node *t)
 {
 	want_type(b, t->expr[0], b->v->m->locals[t->local].type, V034, "the value of a let");
-	declare_local(b, t->local, VYREC_LOCAL_LET, t->loc);
+	verify_declare_local(b, t->local, VYREC_LOCAL_LET, t->loc);
 	b->local_positive[t->local] = verify_is_positive(b, t->expr[0]);
 }
 
@@ -112,14 +46,14 @@ static void check_var(struct verify_body *b, const struct vyrec_stmt_node *t)
 	if (t->local) {
 		if (t->expr[0])
 			want_type(b, t->expr[0], b->v->m->locals[t->local].type, V034, "the value of a var");
-		declare_local(b, t->local, VYREC_LOCAL_VAR, t->loc);
+		verify_declare_local(b, t->local, VYREC_LOCAL_VAR, t->loc);
 		return;
 	}
 	const struct vyrec_array_node *a = &b->v->m->arrays[t->array];
 	if (a->class_ != VYREC_CLASS_LOCAL || !a->count || a->count > VYREC_MAX_LOCAL_ELEMENTS)
 		FAIL(b->v, V012, t->loc, "local array `%s` has class %u and %u elements; it needs 1 to %d",
 		     verify_name(b->v, a->name), a->class_, a->count, VYREC_MAX_LOCAL_ELEMENTS);
-	declare_array(b, t->array);
+	verify_declare_array(b, t->array);
 }
 
 static void check_assign(struct verify_body *b, const struct vyrec_stmt_node *t)
@@ -147,8 +81,8 @@ static void check_store(struct verify_body *b, const struct vyrec_stmt_node *t)
 static bool check_if(struct verify_body *b, const struct vyrec_stmt_node *t)
 {
 	want_type(b, t->expr[0], VYREC_BOOL, V035, "a condition");
-	bool then = check_block(b, t->body[0], true);
-	return (!t->body[1] || check_block(b, t->body[1], true)) || then;
+	bool then = verify_block(b, t->body[0], true);
+	return (!t->body[1] || verify_block(b, t->body[1], true)) || then;
 }
 
 static bool check_loop_body(struct verify_body *b, const struct vyrec_stmt_node *t)
@@ -156,7 +90,7 @@ static bool check_loop_body(struct verify_body *b, const struct vyrec_stmt_node 
 	bool outer = b->broken;
 	b->broken = false;
 	b->loops++;
-	check_block(b, t->body[0], true);
+	verify_block(b, t->body[0], true);
 	b->loops--;
 	bool broken = b->broken;
 	b->broken = outer;
@@ -179,9 +113,9 @@ static void check_for(struct verify_body *b, const struct vyrec_stmt_node *t)
 			     "product or a "
 			     "let of these; write one, or a loop");
 	}
-	declare_local(b, t->local, VYREC_LOCAL_COUNTER, t->loc);
+	verify_declare_local(b, t->local, VYREC_LOCAL_COUNTER, t->loc);
 	check_loop_body(b, t);
-	leave_scope(b, mark);
+	verify_leave_scope(b, mark);
 }
 
 static int compare_words(const void *left, const void *right)
@@ -212,9 +146,9 @@ static bool check_switch(struct verify_body *b, const struct vyrec_stmt_node *t)
 	bool falls = !t->body[0];
 	for (uint32_t i = 0; i < t->count; i++)
 		if (vyrec_case_block(b->v->m, t, i))
-			falls |= check_block(b, vyrec_case_block(b->v->m, t, i), true);
+			falls |= verify_block(b, vyrec_case_block(b->v->m, t, i), true);
 	if (t->body[0])
-		falls |= check_block(b, t->body[0], true);
+		falls |= verify_block(b, t->body[0], true);
 	return falls;
 }
 
@@ -222,11 +156,11 @@ static bool check_labelled(struct verify_body *b, const struct vyrec_stmt_node *
 {
 	uint32_t mark = b->scope.count;
 	if (!t->local)
-		return check_block(b, t->body[0], true);
-	declare_local(b, t->local, VYREC_LOCAL_LABEL, t->loc);
-	bool falls = check_block(b, t->body[0], true);
+		return verify_block(b, t->body[0], true);
+	verify_declare_local(b, t->local, VYREC_LOCAL_LABEL, t->loc);
+	bool falls = verify_block(b, t->body[0], true);
 	falls |= b->local_visible[t->local] == LABEL_TAKEN;
-	leave_scope(b, mark);
+	verify_leave_scope(b, mark);
 	return falls;
 }
 
@@ -253,9 +187,9 @@ static void check_return(struct verify_body *b, const struct vyrec_stmt_node *t)
 
 static bool check_catch(struct verify_body *b, const struct vyrec_stmt_node *t)
 {
-	check_block(b, t->body[0], true);
-	declare_local(b, t->local, VYREC_LOCAL_VAR, t->loc);
-	declare_local(b, t->local2, VYREC_LOCAL_VAR, t->loc);
+	verify_block(b, t->body[0], true);
+	verify_declare_local(b, t->local, VYREC_LOCAL_VAR, t->loc);
+	verify_declare_local(b, t->local2, VYREC_LOCAL_VAR, t->loc);
 	for (unsigned i = 0; i < 2; i++) {
 		const struct vyrec_local_node *l = &b->v->m->locals[i ? t->local2 : t->local];
 		if (l->type != VYREC_U32)
@@ -445,7 +379,7 @@ static bool check_stmt(struct verify_body *b, vyrec_stmt stmt)
 	case VYREC_STMT_REGION:
 		if (!t->name)
 			FAIL(b->v, V072, t->loc, "a region without a name; give it one");
-		return check_block(b, t->body[0], false);
+		return verify_block(b, t->body[0], false);
 	case VYREC_STMT_CATCH:
 		return check_catch(b, t);
 	case VYREC_STMT_BARRIER:
@@ -495,7 +429,7 @@ static bool check_stmt(struct verify_body *b, vyrec_stmt stmt)
 	return !(vyrec_stmt_get_info(t->kind)->flags & VYREC_IS_END);
 }
 
-static bool check_block(struct verify_body *b, vyrec_block block, bool scoped)
+bool verify_block(struct verify_body *b, vyrec_block block, bool scoped)
 {
 	const struct vyrec_block_node *node = &b->v->m->blocks[block];
 	uint32_t mark = b->scope.count;
@@ -509,152 +443,6 @@ static bool check_block(struct verify_body *b, vyrec_block block, bool scoped)
 			     vyrec_stmt_get_info(t->kind)->text);
 	}
 	if (scoped)
-		leave_scope(b, mark);
+		verify_leave_scope(b, mark);
 	return falls;
-}
-
-/* ---- bodies ---------------------------------------------------------------------------------------------------------- */
-
-static bool check_body(struct verify_body *b, vyrec_block body)
-{
-	b->tags = 0;
-	b->waits.count = 0;
-	b->broken = false;
-	bool falls = check_block(b, body, true);
-	for (uint32_t i = 0; i < b->waits.count; i++) {
-		const struct vyrec_stmt_node *t = &b->v->m->stmts[b->waits.items[i]];
-		if (!(b->tags >> (t->imm & 63) & 1))
-			FAIL(b->v, V069, t->loc,
-			     "no copy is started under tag %llu in this body; start one, or remove the wait",
-			     (unsigned long long)t->imm);
-	}
-	return falls;
-}
-
-static void declare_params(struct verify_body *b, uint32_t list, uint32_t count, vyrec_loc loc)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		vyrec_local local = b->v->m->refs[list + i];
-		declare_local(b, local, VYREC_LOCAL_PARAM,
-			      b->v->m->locals[local].loc ? b->v->m->locals[local].loc : loc);
-	}
-}
-
-static void check_fn(struct verify_body *b, vyrec_fn fn)
-{
-	const struct vyrec_fn_node *f = &b->v->m->fns[fn];
-	uint32_t mark = b->scope.count;
-	b->fn = fn;
-	if (f->result && !vyrec_type_is_value(f->result))
-		FAIL(b->v, V036, f->loc, "`%s` gives %s; a result is bool u32 i32 u64 i64 f32 f64 or f16",
-		     verify_name(b->v, f->name), vyrec_type_name(f->result));
-	declare_params(b, f->params, f->param_count, f->loc);
-	if (check_body(b, f->body) && f->result)
-		FAIL(b->v, V056, f->loc, "`%s` gives %s, and a path through it ends without return; add one",
-		     verify_name(b->v, f->name), vyrec_type_name(f->result));
-	leave_scope(b, mark);
-	b->fn = 0;
-}
-
-static void check_handler(struct verify_body *b, vyrec_handler handler)
-{
-	const struct vyrec_handler_node *h = &b->v->m->handlers[handler];
-	uint32_t mark = b->scope.count;
-	if (verify_is_lowered(&b->v->m->units[b->unit])) {
-		if (b->v->m->blocks[h->body].count)
-			FAIL(b->v, V013, h->loc, "`%s` still has a body in a program that was made from its set",
-			     verify_name(b->v, h->name));
-		return;
-	}
-	b->handler = handler;
-	declare_params(b, h->params, h->param_count, h->loc);
-	for (uint32_t i = 0; i < h->shared_count; i++)
-		declare_array(b, b->v->m->refs[h->shared + i]);
-	check_body(b, h->body);
-	leave_scope(b, mark);
-	b->handler = 0;
-}
-
-/* Names of items are already compared with each other: V010. */
-static void declare_item(struct verify_body *b, uint32_t item, uint32_t index)
-{
-	const struct vyrec_module *m = b->v->m;
-	if (item == VYREC_ITEM_BUFFER || item == VYREC_ITEM_SHARED) {
-		enter_name(b, m->arrays[index].name);
-		b->array_visible[index] = 1;
-		enter_scope(b, SCOPE_ARRAY, index);
-	} else if (item == VYREC_ITEM_CONST) {
-		enter_name(b, m->consts[index].name);
-		b->const_visible[index] = 1;
-	} else if (item == VYREC_ITEM_FN) {
-		enter_name(b, m->fns[index].name);
-	} else {
-		vyrec_name name = m->handlers[index].name;
-		enter_name(b, name);
-		b->op_by_name = vyrec_grow(b->op_by_name, &b->op_capacity, name + 1, sizeof *b->op_by_name);
-		b->op_by_name[name] = index;
-	}
-}
-
-static void check_unit(struct verify_body *b, vyrec_unit unit)
-{
-	const struct vyrec_module *m = b->v->m;
-	const struct vyrec_unit_node *u = &m->units[unit];
-	const uint32_t *items = m->refs + u->items;
-	b->unit = unit;
-	b->where = u->kind == VYRE_UNIT_SET ? VYREC_IN_HANDLER : VYREC_IN_PROGRAM;
-	for (uint32_t i = 0; i < u->item_count; i++)
-		declare_item(b, items[2 * i], items[2 * i + 1]);
-	for (uint32_t i = 0; i < u->item_count; i++) {
-		uint32_t item = items[2 * i], index = items[2 * i + 1];
-		if (item == VYREC_ITEM_CONST && m->consts[index].expr)
-			verify_expr(b, m->consts[index].expr);
-		else if (item == VYREC_ITEM_FN)
-			check_fn(b, index);
-		else if (item == VYREC_ITEM_HANDLER)
-			check_handler(b, index);
-	}
-	if (u->body)
-		check_body(b, u->body);
-	for (uint32_t i = 0; i < u->item_count; i++)
-		if (items[2 * i] == VYREC_ITEM_CONST)
-			b->const_visible[items[2 * i + 1]] = 0;
-		else if (items[2 * i] == VYREC_ITEM_HANDLER)
-			b->op_by_name[m->handlers[items[2 * i + 1]].name] = 0;
-	leave_scope(b, 0);
-}
-
-static void find_programs(struct verify_body *b)
-{
-	for (vyrec_unit unit = 1; unit < b->v->m->unit_count; unit++) {
-		const struct vyrec_unit_node *u = &b->v->m->units[unit];
-		b->unit_by_name = vyrec_grow(b->unit_by_name, &b->unit_capacity, u->name + 1, sizeof *b->unit_by_name);
-		b->unit_by_name[u->name] = u->kind == VYRE_UNIT_PROGRAM ? unit : 0;
-	}
-}
-
-void verify_bodies(struct verifier *v)
-{
-	struct vyrec_module *m = v->m;
-	struct verify_body b = {.v = v,
-				.local_visible = vyrec_alloc(m->local_count),
-				.array_visible = vyrec_alloc(m->array_count),
-				.const_visible = vyrec_alloc(m->const_count),
-				.local_positive = vyrec_alloc(m->local_count)};
-	find_programs(&b);
-	b.where = VYREC_IN_ANY;
-	for (uint32_t i = 0; i < v->fns.count; i++)
-		if (!m->fns[v->fns.items[i]].unit)
-			check_fn(&b, v->fns.items[i]);
-	for (vyrec_unit unit = 1; unit < m->unit_count; unit++)
-		check_unit(&b, unit);
-	free(b.local_visible);
-	free(b.array_visible);
-	free(b.const_visible);
-	free(b.local_positive);
-	free(b.name_uses);
-	free(b.op_by_name);
-	free(b.unit_by_name);
-	vyrec_list_free(&b.scope);
-	vyrec_list_free(&b.waits);
 }
