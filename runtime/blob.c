@@ -8,12 +8,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium/crypto_generichash_blake2b.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "alloc.h"
+#include "digest.h"
 #include "kernel.h"
 #include "message.h"
 
@@ -47,7 +47,7 @@ static int digest_is(const uint8_t *bytes, uint64_t size, const uint8_t expected
 {
 	uint8_t digest[VYRE_BLOB_DIGEST_BYTES];
 
-	crypto_generichash_blake2b(digest, sizeof(digest), bytes, size, NULL, 0);
+	vyre_digest(bytes, size, digest);
 	return memcmp(digest, expected, sizeof(digest)) == 0;
 }
 

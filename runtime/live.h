@@ -51,7 +51,9 @@ struct vyre_ring {
 
 	/* host threads asleep */
 	__attribute__((aligned(128))) uint32_t event; /* atomic; futex: moves when something may have ended */
-	uint32_t room_waiters;			      /* atomic: publishers that wait for room */
+	uint32_t armed;	       /* atomic: somebody read event and may sleep on it; who clears it moves event */
+	uint32_t room_waiters; /* atomic: publishers that wait for room */
+	uint32_t releases;     /* atomic: places that tickets gave back while somebody waited for room */
 
 	/* stopping */
 	__attribute__((aligned(128))) pthread_mutex_t stop_lock;

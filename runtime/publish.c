@@ -13,6 +13,7 @@
  * are seq_cst, so one of them sees the other (the worker's thread: device/cpu_ring.c).
  */
 #include <errno.h>
+#include <sched.h>
 
 #include "alloc.h"
 #include "live.h"
@@ -21,7 +22,7 @@
 /* A full ring usually moves within microseconds; but HEAD passing over held places makes room and tells nobody. */
 static const uint64_t room_slice_ns = 1000000;
 
-enum { LOCK_SPINS = 200, PREFETCH_PLACES = 6 };
+enum { LOCK_SPINS = 200, PREFETCH_PLACES = 6, YIELD_TURNS = 1024 };
 
 static struct vyre_commit *current_commit(struct vyre_ring *ring)
 {
@@ -187,7 +188,7 @@ struct publish {
 	vyre_ticket *tickets;
 	vyre_status status;
 	/* waiting for room: what the ring had come to before the last attempt */
-	uint32_t seen_retired, seen_head, seen_event;
+	uint32_t seen_retired, seen_head, seen_releases;
 };
 
 /* The lock is held, and there is room. */
@@ -232,10 +233,8 @@ static vyre_status attempt(struct publish *publish)
 	if (status != VYRE_OK)
 		return status;
 	away = vyre_live_load(ring, VYRE_LIVE_AWAY);
-	if (away != 0) {
-		__atomic_add_fetch(&ring->wakes, 1, __ATOMIC_RELAXED);
+	if (away != 0)
 		ring->device->fns->ring_wake(ring, publish->count);
-	}
 	return VYRE_OK;
 }
 
@@ -244,25 +243,51 @@ static int has_published(struct vyre_ring *ring, void *context)
 {
 	struct publish *publish = context;
 	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), head = vyre_live_load(ring, VYRE_LIVE_HEAD);
-	uint32_t event = __atomic_load_n(&ring->event, __ATOMIC_SEQ_CST);
+	uint32_t releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST);
 
-	if (retired == publish->seen_retired && head == publish->seen_head && event == publish->seen_event)
+	if (retired == publish->seen_retired && head == publish->seen_head && releases == publish->seen_releases &&
+	    __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN)
 		return 0;
 	publish->seen_retired = retired;
 	publish->seen_head = head;
-	publish->seen_event = event;
+	publish->seen_releases = releases;
 	publish->status = attempt(publish);
 	return publish->status != VYRE_FULL;
+}
+
+/* A ring that moves makes room soon: spin as long as it does, and let others run in between. 1 = it is done. */
+static int spin_for_room(struct publish *publish, uint64_t deadline_ns)
+{
+	struct vyre_ring *ring = publish->publisher->ring;
+	uint32_t still = 0, turns = 0, retired = publish->seen_retired;
+
+	for (; still < ring->spins; still++, turns++) {
+		if (has_published(ring, publish))
+			return 1;
+		if (publish->seen_retired != retired) {
+			retired = publish->seen_retired;
+			still = 0;
+		}
+		if (turns % YIELD_TURNS == YIELD_TURNS - 1) {
+			sched_yield();
+			if (vyre_now() >= deadline_ns)
+				return 0;
+		}
+		vyre_relax();
+	}
+	return 0;
 }
 
 static void wait_for_room(struct publish *publish, uint64_t timeout_ns)
 {
 	struct vyre_ring *ring = publish->publisher->ring;
+	uint64_t deadline_ns = vyre_deadline(timeout_ns);
 
 	__atomic_add_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
 	/* The first look attempts in any case: a ticket may have been released before we counted ourselves. */
-	publish->seen_event = __atomic_load_n(&ring->event, __ATOMIC_SEQ_CST) - 1;
-	vyre_ring_wait_until(ring, has_published, publish, vyre_deadline(timeout_ns), room_slice_ns);
+	publish->seen_releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST) - 1;
+	if (!spin_for_room(publish, deadline_ns))
+		vyre_ring_wait_until(ring, has_published, publish, deadline_ns, room_slice_ns);
 	__atomic_sub_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
 	if (publish->status == VYRE_FULL)
 		publish->status = VYRE_TIMEOUT;

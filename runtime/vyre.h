@@ -8,7 +8,9 @@
  * Rules that hold for every function
  *   errors      Every call that can fail returns a vyre_status. The sentence that goes with it,
  *               "<what, with the numbers>. Fix: <what to do>.", goes to the log callback and to vyre_last_error() of
- *               the calling thread. Nothing in the library exits, aborts or writes to stdout or stderr.
+ *               the calling thread. FULL, TIMEOUT, STOPPED, STALE and FAULT of the ring's calls are answers, not errors:
+ *               they set vyre_last_error() and are not logged. Nothing in the library exits, aborts or writes to
+ *               stdout or stderr.
  *   ownership   create / open give an object to the caller; destroy / close take it back, accept NULL, and never fail.
  *               An object keeps what it was made from alive (a kernel its blob and device, a ring its kernel), so the
  *               order of destruction is free. Descriptors and strings given to a call need only live until it returns.
@@ -197,7 +199,9 @@ enum {
 
 /* Makes control, ring and logs, starts the workers. Errors: INVALID, NOMEM. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_create(const struct vyre_ring_params *params, struct vyre_ring **out);
-/* Stops now if it still runs (slots not yet claimed are cancelled), frees. May block until running handlers end. */
+/* Stops now if it still runs (slots not yet claimed are cancelled), frees. May block until running handlers end; after
+ * a vyre_ring_stop that has timed out it does not: the memory is then freed by the last worker, when its handler
+ * returns. */
 VYRE_API void vyre_ring_destroy(struct vyre_ring *ring);
 
 /* A publisher stamps its tenant on every slot it publishes. */
@@ -260,7 +264,8 @@ VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, u
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns);
 /* Refuses new slots, lets running handlers end, and stops the workers. drain nonzero: first waits for every published
  * slot, up to timeout_ns; slots that did not run end as EMPTY (cancelled). Idempotent.
- * Errors: TIMEOUT (drain did not finish; the ring is stopped all the same). Any thread. Blocks. */
+ * Errors: TIMEOUT (drain did not finish, the ring is stopped all the same; or a handler has not returned timeout_ns and
+ * 100 ms after the call, and goes on running). Any thread. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_ns);
 
 struct vyre_ring_stats {

@@ -4,13 +4,19 @@
  *
  * No wake-up is lost. Three parties, all on seq_cst operations:
  *     device worker    STATUS = DONE (release); RETIRED += k; read NOTIFY; nonzero: return to the worker's thread
- *     worker's thread  event += 1; wake all sleepers on event                       (vyre_ring_notify)
- *     waiter           NOTIFY += 1; e = event; read RETIRED; read STATUS; not ended: sleep while event == e
+ *     worker's thread  if armed was 1 (exchange with 0): event += 1; wake all sleepers   (vyre_ring_notify)
+ *     waiter           NOTIFY += 1; e = event; armed = 1; read RETIRED; read STATUS; not ended: sleep while event == e
  * The worker's pair (write RETIRED, read NOTIFY) and the waiter's (write NOTIFY, read RETIRED) have one total order, so
- * either the worker reads the waiter's NOTIFY, or the waiter reads the worker's RETIRED, or both. In the second case
- * the waiter synchronises with that addition (or a later one, which continues it) and its next read of STATUS shows
- * the slot ended. In the first, the thread bumps event after the slot ended: had the bump come before the waiter read
- * e, that read would have shown the slot ended as well; so it comes after, and the futex refuses to sleep or wakes.
+ * either the waiter reads the worker's RETIRED, or the worker reads the waiter's NOTIFY. In the first case the waiter
+ * synchronises with that addition (or a later one, which continues it) and its next read of STATUS shows the slot
+ * ended. In the second the worker's thread comes to the exchange, after the slot has ended.
+ *     It reads 0, and the waiter armed later: arming is an exchange too, reads from this one or a later one, and so the
+ *     waiter's read of STATUS shows the slot ended.
+ *     It reads 0, and the waiter armed before: another notifier cleared the flag after the waiter armed, hence after
+ *     the waiter read e; that one moves event, and the futex refuses to sleep or wakes.
+ *     It reads 1: it moves event itself. If that is before the waiter read e, the slot had ended before, and the waiter
+ *     sees it; else the futex refuses to sleep or wakes.
+ * The flag spares a busy ring the system call for every batch that ends while a sleeper is on its way up.
  * Not a condition variable per slot, nor an eventfd: the device would have to know about them.
  */
 #include <string.h>
@@ -24,6 +30,8 @@ static const char stale[] = "the ticket names no slot that is held. Fix: use a t
 
 void vyre_ring_notify(struct vyre_ring *ring)
 {
+	if (__atomic_exchange_n(&ring->armed, 0, __ATOMIC_SEQ_CST) == 0)
+		return;
 	__atomic_add_fetch(&ring->event, 1, __ATOMIC_SEQ_CST);
 	vyre_futex_wake(&ring->event, UINT32_MAX);
 }
@@ -44,6 +52,7 @@ int vyre_ring_wait_until(struct vyre_ring *ring, int (*ended)(struct vyre_ring *
 		uint32_t seen = __atomic_load_n(&ring->event, __ATOMIC_SEQ_CST);
 		uint64_t now, until = deadline_ns;
 
+		(void)__atomic_exchange_n(&ring->armed, 1, __ATOMIC_SEQ_CST);
 		(void)vyre_live_load(ring, VYRE_LIVE_RETIRED); /* see the top of this file */
 		done = ended(ring, context);
 		if (done)
@@ -130,8 +139,10 @@ uint32_t vyre_poll_many(struct vyre_ring *ring, const vyre_ticket *tickets, uint
 /* Somebody may be waiting for the place that this has freed. */
 static void tell_room_waiters(struct vyre_ring *ring)
 {
-	if (__atomic_load_n(&ring->room_waiters, __ATOMIC_SEQ_CST) != 0)
-		vyre_ring_notify(ring);
+	if (__atomic_load_n(&ring->room_waiters, __ATOMIC_SEQ_CST) == 0)
+		return;
+	__atomic_add_fetch(&ring->releases, 1, __ATOMIC_SEQ_CST);
+	vyre_ring_notify(ring);
 }
 
 vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket)

@@ -6,11 +6,17 @@
  *     idleness (launch word LEFT = 1)     the kernel has counted itself in AWAY; the thread sleeps on the bell
  *     any other        (a round limit, or a kernel that is broken) it calls again, after a rest if nothing moved
  *
- * No wake-up is lost: the thread reads the bell before it calls the entry. The kernel adds itself to AWAY and then finds
- * nothing to do; a publisher that finds AWAY nonzero rings the bell after it has moved TAIL. So either the kernel saw
- * the new TAIL, or the bell has moved since the thread read it, and the futex refuses to sleep. A bell that was rung
- * for others while this thread was inside costs one needless call. The thread takes itself out of AWAY before it calls
- * again: while AWAY counts it, it is certain to look at the ring once more.
+ * No wake-up is lost. On seq_cst operations:
+ *     kernel      AWAY += 1; reads TAIL and the rest, finds nothing new, returns with LEFT = 1
+ *     thread      b = bell; rung is exchanged with 0: it was 1, call again; else sleep while bell == b
+ *     publisher   moves TAIL; AWAY is nonzero: rung is exchanged with 1: it was 0, bell += 1 and wake   (ring_wake)
+ * Either the kernel sees the new TAIL, or the publisher sees AWAY. Then it comes to rung. Where its exchange reads 0 and
+ * comes after the thread's, it moves bell after the thread has read it, and the futex refuses to sleep or wakes; where
+ * it comes before the thread's, the thread finds 1 and calls again, or another thread has taken the 1 away in between
+ * and calls instead. Where its exchange reads 1, somebody will still take that 1 away, reads the publisher's exchange by
+ * doing so, and so sees the new TAIL when it calls. Whoever takes the 1 away calls the entry next: that is the rule that
+ * makes one system call enough for all publishers while a worker is on its way up. A woken worker that finds more than
+ * one slot waiting and others asleep wakes the next. A thread takes itself out of AWAY before it calls again.
  */
 #include <string.h>
 
@@ -31,6 +37,7 @@ struct worker {
 
 struct engine {
 	__attribute__((aligned(128))) uint32_t bell; /* atomic; futex: moves when sleeping workers must look again */
+	uint32_t rung;				     /* atomic: a worker is on its way up; who clears it looks */
 	uint32_t sleeping, running;		     /* atomic */
 	uint32_t refs;				     /* atomic: every thread, and whoever joins or abandons them */
 	uint32_t started;
@@ -51,13 +58,31 @@ static int must_stop(const struct vyre_ring *ring)
 	return vyre_live_load(ring, VYRE_LIVE_STOP) == 2;
 }
 
-static void sleep_until_rung(struct vyre_ring *ring, struct engine *engine, uint32_t bell)
+/* More than this worker will take at once: somebody else should look too. */
+static int has_backlog(const struct vyre_ring *ring)
 {
-	__atomic_add_fetch(&engine->sleeping, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST) == bell && !must_stop(ring))
-		vyre_futex_wait(&engine->bell, bell, UINT64_MAX);
-	__atomic_sub_fetch(&engine->sleeping, 1, __ATOMIC_SEQ_CST);
-	__atomic_sub_fetch(&ring->live[VYRE_LIVE_AWAY], 1, __ATOMIC_SEQ_CST);
+	return (int32_t)(vyre_live_load(ring, VYRE_LIVE_TAIL) - vyre_live_load(ring, VYRE_LIVE_HEAD)) > 1;
+}
+
+/* The kernel has counted itself in AWAY. Returns when it must be called again. */
+static void sleep_until_rung(struct vyre_ring *ring, struct engine *engine)
+{
+	uint32_t bell = __atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST);
+
+	if (__atomic_exchange_n(&engine->rung, 0, __ATOMIC_SEQ_CST) == 0) {
+		__atomic_add_fetch(&engine->sleeping, 1, __ATOMIC_SEQ_CST);
+		while (__atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST) == bell && !must_stop(ring))
+			vyre_futex_wait(&engine->bell, bell, UINT64_MAX);
+		__atomic_sub_fetch(&engine->sleeping, 1, __ATOMIC_SEQ_CST);
+		__atomic_exchange_n(&engine->rung, 0, __ATOMIC_SEQ_CST);
+	}
+	if (__atomic_sub_fetch(&ring->live[VYRE_LIVE_AWAY], 1, __ATOMIC_SEQ_CST) != 0 && has_backlog(ring))
+		vyre_cpu_ring_wake(ring, 1);
+}
+
+static void rest(struct engine *engine)
+{
+	vyre_futex_wait(&engine->bell, __atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST), vyre_deadline(rest_ns));
 }
 
 static void *work(void *argument)
@@ -69,7 +94,6 @@ static void *work(void *argument)
 	    (uint32_t *)worker->table[ring->kernel->rows[VYRE_RING_BUFFER_LAUNCH].binding].data + VYRE_LAUNCH_LEFT;
 
 	while (!must_stop(ring)) {
-		uint32_t bell = __atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST);
 		uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
 
 		*left = 0;
@@ -77,9 +101,9 @@ static void *work(void *argument)
 		if (vyre_live_load(ring, VYRE_LIVE_NOTIFY) != 0)
 			vyre_ring_notify(ring);
 		if (*left)
-			sleep_until_rung(ring, engine, bell);
+			sleep_until_rung(ring, engine);
 		else if (retired == vyre_live_load(ring, VYRE_LIVE_RETIRED))
-			vyre_futex_wait(&engine->bell, bell, vyre_deadline(rest_ns));
+			rest(engine);
 	}
 	__atomic_sub_fetch(&engine->running, 1, __ATOMIC_SEQ_CST);
 	vyre_ring_notify(ring);
@@ -154,6 +178,9 @@ void vyre_cpu_ring_wake(struct vyre_ring *ring, uint32_t count)
 {
 	struct engine *engine = ring->engine;
 
+	if (__atomic_exchange_n(&engine->rung, 1, __ATOMIC_SEQ_CST) != 0 && count != UINT32_MAX)
+		return;
+	__atomic_add_fetch(&ring->wakes, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&engine->bell, 1, __ATOMIC_SEQ_CST);
 	vyre_futex_wake(&engine->bell, count);
 }

@@ -2,7 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sodium/crypto_generichash_blake2b.h>
+
 #include "bench_rig.h"
+#include "digest.h"
 
 static uint8_t *good;
 static uint64_t good_bytes;
@@ -49,6 +52,22 @@ static vyre_status open_bytes(const uint8_t *bytes, uint64_t size)
 	else
 		vyre_blob_close(blob);
 	return status;
+}
+
+/* Every length around the block size, against libsodium, which the compiler writes blobs with. */
+static void digests(void **state)
+{
+	uint8_t bytes[600], ours[VYRE_BLOB_DIGEST_BYTES], theirs[VYRE_BLOB_DIGEST_BYTES];
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 167 + 13);
+	for (i = 0; i <= sizeof(bytes); i++) {
+		vyre_digest(bytes, i, ours);
+		crypto_generichash_blake2b(theirs, sizeof(theirs), bytes, i, NULL, 0);
+		assert_memory_equal(ours, theirs, sizeof(ours));
+	}
 }
 
 static void a_good_blob(void **state)
@@ -250,6 +269,7 @@ static void files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(digests),
 	    cmocka_unit_test(a_good_blob),
 	    cmocka_unit_test(every_truncation_is_refused),
 	    cmocka_unit_test(every_byte_counts),
