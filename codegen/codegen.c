@@ -190,7 +190,6 @@ static bool measure(struct vyrec_slice *out, const struct vyrec_module *module, 
 	out->shared_bytes = vyrec_alloc(units * sizeof *out->shared_bytes);
 	for (vyrec_unit unit = 1; unit <= units; unit++) {
 		char name[VYREC_MAX_NAME_BYTES + 16];
-		uint32_t others;
 		vyrec_llvm_symbol(module, unit, name, sizeof name);
 		out->entries[unit - 1] = vyrec_elf_symbol(out->image, out->image_bytes, name);
 		if (!out->entries[unit - 1]) {
@@ -198,10 +197,11 @@ static bool measure(struct vyrec_slice *out, const struct vyrec_module *module, 
 					"the linked image for %s does not export %s", out->target->name, name);
 			return false;
 		}
-		uint32_t own = vyrec_elf_stack(out->image, out->image_bytes, out->entries[unit - 1], &others);
-		out->stack_bytes[unit - 1] = own + others + STACK_SLACK;
 		out->shared_bytes[unit - 1] = shared_bytes(module, unit);
 	}
+	vyrec_elf_stacks(out->image, out->image_bytes, out->entries, units, out->stack_bytes);
+	for (uint32_t i = 0; i < units; i++)
+		out->stack_bytes[i] += STACK_SLACK;
 	return true;
 }
 

@@ -129,30 +129,40 @@ uint64_t vyrec_elf_symbol(const uint8_t *bytes, size_t size, const char *name)
 	return 0;
 }
 
-/* .stack_sizes: for each function its address (8 bytes) and its frame (ULEB128). */
-uint32_t vyrec_elf_stack(const uint8_t *bytes, size_t size, uint64_t address, uint32_t *others)
+/* The next row of .stack_sizes: a function's address (8 bytes) and its frame (ULEB128). */
+static bool next_frame(const uint8_t *rows, uint64_t bytes, uint64_t *at, uint64_t *function, uint64_t *frame)
+{
+	unsigned shift = 0;
+	uint8_t byte = 0x80;
+	*frame = 0;
+	if (bytes - *at < 9)
+		return false;
+	memcpy(function, rows + *at, 8);
+	for (*at += 8; *at < bytes && (byte & 0x80); shift += 7) {
+		byte = rows[(*at)++];
+		*frame |= shift < 64 ? (uint64_t)(byte & 0x7f) << shift : 0;
+	}
+	return true;
+}
+
+void vyrec_elf_stacks(const uint8_t *bytes, size_t size, const uint64_t *entries, uint32_t count, uint32_t *stacks)
 {
 	struct image image;
 	Elf64_Shdr section;
-	uint32_t own = 0;
-	*others = 0;
+	uint64_t at = 0, function, frame;
+	uint32_t helpers = 0;
+	memset(stacks, 0, count * sizeof *stacks);
 	if (!open_image(&image, bytes, size) || !find_section(&image, SHT_PROGBITS, ".stack_sizes", &section))
-		return 0;
-	for (uint64_t at = 0; at + 8 < section.sh_size;) {
-		uint64_t function, frame = 0;
-		unsigned shift = 0;
-		uint8_t byte;
-		memcpy(&function, bytes + section.sh_offset + at, 8);
-		at += 8;
-		do {
-			byte = bytes[section.sh_offset + at++];
-			frame |= shift < 64 ? (uint64_t)(byte & 0x7f) << shift : 0;
-			shift += 7;
-		} while ((byte & 0x80) && at < section.sh_size);
-		if (function == address)
-			own = (uint32_t)frame;
+		return;
+	while (next_frame(bytes + section.sh_offset, section.sh_size, &at, &function, &frame)) {
+		uint32_t i = 0;
+		while (i < count && entries[i] != function)
+			i++;
+		if (i < count)
+			stacks[i] = (uint32_t)frame;
 		else
-			*others += (uint32_t)frame;
+			helpers += (uint32_t)frame;
 	}
-	return own;
+	for (uint32_t i = 0; i < count; i++)
+		stacks[i] += helpers;
 }

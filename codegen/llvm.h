@@ -124,8 +124,9 @@ uint8_t *vyrec_link(const void *object, size_t object_bytes, size_t *image_bytes
 bool vyrec_elf_check(const uint8_t *image, size_t bytes, char *message, size_t message_bytes);
 /* The virtual address of an exported symbol; 0 = not there. */
 uint64_t vyrec_elf_symbol(const uint8_t *image, size_t bytes, const char *name);
-/* The frame that the function at this address needs, from .stack_sizes; `others` gets the sum over all others. */
-uint32_t vyrec_elf_stack(const uint8_t *image, size_t bytes, uint64_t address, uint32_t *others);
+/* Stack that a call of each entry needs, from .stack_sizes: its own frame and those of all functions that are no
+ * entries, which it may call. */
+void vyrec_elf_stacks(const uint8_t *image, size_t bytes, const uint64_t *entries, uint32_t count, uint32_t *stacks);
 
 double vyrec_now_ms(void);
 

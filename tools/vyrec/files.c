@@ -145,15 +145,22 @@ bool show_diags(struct vyrec_diags *diags, const struct source *source)
 	return fine;
 }
 
+/* A module, and so a blob, knows its source by its bare name: the same file in another folder makes the same bytes. */
+static const char *bare_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
 struct vyrec_module *source_to_module(const struct source *source, struct module_times *times)
 {
 	struct vyrec_diags diags = {0};
 	struct vyrec_module *module;
 	double start = now_ms(), parsed;
 	if (source->bytes >= 4 && !memcmp(source->text, "VIR0", 4))
-		module = vyrec_vir0_read(source->path, (const uint8_t *)source->text, source->bytes, &diags);
+		module = vyrec_vir0_read(bare_name(source->path), (const uint8_t *)source->text, source->bytes, &diags);
 	else
-		module = vyrec_parse(source->path, source->text, source->bytes, &diags);
+		module = vyrec_parse(bare_name(source->path), source->text, source->bytes, &diags);
 	parsed = now_ms();
 	if (module)
 		vyrec_verify(module, &diags);
