@@ -20,12 +20,12 @@ struct vyrec_builder {
 	struct vyrec_module *module;
 	vyrec_unit unit;
 	vyrec_handler handler; /* open op, or 0 */
-	vyrec_fn fn;           /* open fn, or 0 */
-	vyrec_loc loc;         /* given to every node made */
+	vyrec_fn fn;	       /* open fn, or 0 */
+	vyrec_loc loc;	       /* given to every node made */
 	uint32_t depth;
 	struct vyrec_list open[VYREC_MAX_NESTING + 2]; /* statement lists of the open blocks */
 	vyrec_stmt owner[VYREC_MAX_NESTING + 2];       /* the statement that each belongs to */
-	uint32_t values[VYREC_MAX_NESTING + 2];        /* of the open case: words at the end of the owner's list to fill */
+	uint32_t values[VYREC_MAX_NESTING + 2]; /* of the open case: words at the end of the owner's list to fill */
 	struct vyrec_list params, shared;
 };
 

@@ -22,7 +22,7 @@
 
 #include "ir/verify_internal.h"
 
-enum { MAX_TURNS = 16, MAX_MASKS = 8, MAX_DEPTH = 4 * VYREC_MAX_TREE_DEPTH };
+enum { MAX_TURNS = 16, MAX_MASKS = 8, MAX_DEPTH = 16 * VYREC_MAX_TREE_DEPTH };
 
 struct change {
 	vyrec_local local;

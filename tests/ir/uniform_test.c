@@ -215,6 +215,29 @@ static void test_nested_loops_end(void **state)
 	expect(text, "V080");
 }
 
+/* Calls as deep as they may be, each under as many blocks as they may be: no stack is spent without end. */
+static void test_deep_calls_under_deep_blocks(void **state)
+{
+	enum { CALLS = VYREC_MAX_CALL_DEPTH - 1, BLOCKS = VYREC_MAX_NESTING - 4 };
+	static char text[1 << 17];
+	char *at = text;
+	(void)state;
+	at += sprintf(at, "set s {\nfn deep0(x: u32) -> u32 { return reduce_add(x) }\n");
+	for (int f = 1; f < CALLS; f++) {
+		at += sprintf(at, "fn deep%d(x: u32) -> u32 {\nvar r: u32\n", f);
+		for (int i = 0; i < BLOCKS; i++)
+			at += sprintf(at, "if x > %d {\n", i);
+		at += sprintf(at, "r = deep%d(x)\n", f - 1);
+		for (int i = 0; i < BLOCKS; i++)
+			at += sprintf(at, "}\n");
+		at += sprintf(at, "return r }\n");
+	}
+	sprintf(at, "op o = 0x100 (n: u32) by workgroup { let x = deep%d(n)\nif x > 3 { barrier } }\n}\n", CALLS - 1);
+	expect(text, "");
+	memcpy(strstr(text, "reduce_add(x)"), "subgroup_lane", 13); /* and what differs is found from the bottom */
+	expect(text, "V080");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +246,7 @@ int main(void)
 	    cmocka_unit_test(test_programs),
 	    cmocka_unit_test(test_forms_agree),
 	    cmocka_unit_test(test_nested_loops_end),
+	    cmocka_unit_test(test_deep_calls_under_deep_blocks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
