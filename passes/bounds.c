@@ -17,13 +17,29 @@ struct prover {
 	bool changed;
 };
 
+/* A sum that is in range did not saturate (a saturated one is 2^32 - 1, past every array), and neither did its parts. */
+static void use_plain_sums(struct prover *p, vyrec_expr index)
+{
+	struct vyrec_expr_node *n = &p->m->exprs[index];
+	if (n->kind != VYREC_EXPR_OP || (n->code != VYREC_OP_add_sat_u && n->code != VYREC_OP_mul_sat_u))
+		return;
+	if (n->code == VYREC_OP_add_sat_u) {
+		use_plain_sums(p, n->arg[0]);
+		use_plain_sums(p, n->arg[1]);
+	}
+	n->code = n->code == VYREC_OP_add_sat_u ? VYREC_OP_add_i : VYREC_OP_mul_i;
+	p->changed = true;
+}
+
 static void settle(struct prover *p, uint8_t *policy, vyrec_expr index, vyrec_array array)
 {
 	uint8_t old = *policy;
 	if (*policy == VYREC_POLICY_DEFAULT)
 		*policy = (uint8_t)p->default_policy;
-	if (index && vyrec_facts_in_range(&p->facts, index, array))
+	if (index && vyrec_facts_in_range(&p->facts, index, array)) {
 		*policy = VYREC_POLICY_UNCHECKED;
+		use_plain_sums(p, index);
+	}
 	p->changed |= *policy != old;
 }
 

@@ -7,12 +7,13 @@
 #define VYREC_PASSES_H
 #include "ir/ir.h"
 
-/*   name     meaning                                                                                    order = pipeline */
+/* In the order in which the pipeline first comes to them; pipeline.c has the whole order.
+ *   name     meaning */
 #define VYREC_PASS_LIST(X) \
 	X(inline,  "replaces every call of a fn by its body") \
+	X(lanes,   "runs a workgroup of N lanes as loops, split at barriers (targets with one lane)") \
 	X(fold,    "computes constants and applies algebra") \
 	X(bounds,  "gives every access its policy; one check in front of a loop where its range is known") \
-	X(lanes,   "runs a workgroup of N lanes as loops, split at barriers (targets with one lane)") \
 	X(mega,    "makes one program, a scheduler with a switch over the handlers, of every set") \
 	X(dce,     "removes values and statements that nobody needs")
 

@@ -203,6 +203,14 @@ static struct vyrec_range infix_range(const struct vyrec_expr_node *n, struct vy
 		return a.low >= b.high ? (struct vyrec_range){a.low - b.high, a.high - b.low} : r;
 	case VYREC_OP_mul_i:
 		return !b.high || a.high <= max / b.high ? (struct vyrec_range){a.low * b.low, a.high * b.high} : r;
+	case VYREC_OP_add_sat_u:
+		return (struct vyrec_range){a.low <= max - b.low ? a.low + b.low : max,
+					    a.high <= max - b.high ? a.high + b.high : max};
+	case VYREC_OP_sub_sat_u:
+		return (struct vyrec_range){a.low > b.high ? a.low - b.high : 0, a.high > b.low ? a.high - b.low : 0};
+	case VYREC_OP_mul_sat_u:
+		return (struct vyrec_range){!b.low || a.low <= max / b.low ? a.low * b.low : max,
+					    !b.high || a.high <= max / b.high ? a.high * b.high : max};
 	case VYREC_OP_and_i:
 		return (struct vyrec_range){0, a.high < b.high ? a.high : b.high};
 	case VYREC_OP_or_i:

@@ -37,6 +37,10 @@ static void test_proofs(void **state)
 	expect_policy("let a = b[select(u > 1, v & 31, 63)]", "b[unchecked");
 	expect_policy("let a = b[u32(t[0]) >> 2]", "b[unchecked");
 	expect_policy("let a = b[h[0] >> 10]", "b[unchecked");
+	expect_policy("let a = b[add_sat(mul_sat(u & 7, 8), v & 7)]", "b[unchecked (u & 7) * 8 + (v & 7)]");
+	expect_policy("let a = b[add_sat(mul_sat(u & 7, 8), v & 15)]", "b[checked add_sat(");
+	expect_policy("let a = b[add_sat(u, v)]", "b[checked add_sat(u, v)]");
+	expect_policy("let a = b[sub_sat(u & 127, 64)]", "b[unchecked sub_sat(");
 	expect_policy("let a = b[lane]", "b[unchecked lane]");
 	expect_policy("let a = b[lane + 1]", "b[checked lane + 1]");
 	expect_policy("g[lane] = 1", "g[unchecked lane] = 1");
