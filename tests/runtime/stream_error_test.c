@@ -313,6 +313,62 @@ static void stopped_with_slots_waiting(void **state)
 	rig_close(&rig);
 }
 
+/* The same when nothing is left to publish: the results alone tell that the ring was stopped. */
+static void stopped_at_the_end(void **state)
+{
+	struct rig rig;
+	struct run run;
+	int fd = make_file(8 * 4096);
+	(void)state;
+	rig_open(&rig, 16, 1, 16 * 4096);
+	run_init(&run, &rig, 4096, 16, 0);
+	run_start(&run, NULL);
+	assert_int_equal(vyre_ring_set_tenant(rig.ring, 0, 0), VYRE_OK);
+	run_add(&run, fd, 0, UINT64_MAX, 0);
+	assert_int_equal(vyre_stream_pump(run.stream, 5000000), VYRE_TIMEOUT);
+	assert_int_equal(vyre_ring_stop(rig.ring, 0, SECOND), VYRE_OK);
+	assert_int_equal(vyre_stream_pump(run.stream, 20 * SECOND), VYRE_STOPPED);
+	assert_int_equal(run.stopped, 8);
+	run_end(&run);
+	close(fd);
+	rig_close(&rig);
+}
+
+/* An engine alone: wait is woken by what finishes (a lost wake-up hangs here), and a read that will not finish is ended
+ * by destroy. A pipe stands for a disk that takes its time. */
+static void engine_alone(void **state)
+{
+	unsigned char *data = aligned_alloc(4096, 2 * 4096);
+	struct vyre_stream_pool pool = {data, 4096, 2};
+	(void)state;
+	for (size_t e = 0; e < 2; e++) {
+		struct vyre_stream_engine *engine;
+		struct vyre_stream_read read = {.data = data, .bytes = 3, .file = -1}, *reads[] = {&read};
+		int pipes[2];
+		assert_int_equal(pipe(pipes), 0);
+		read.fd = e ? make_file(3) : pipes[0];
+		assert_int_equal(
+		    e ? vyre_stream_pread_create(&pool, &engine) : vyre_stream_uring_create(&pool, 0, &engine), 0);
+		for (int i = 0; i < 20; i++) {
+			engine->submit(engine, reads, 1);
+			assert_int_equal(write(pipes[1], "abc", 3), 3);
+			while (engine->reap(engine, reads, 1) == 0)
+				engine->wait(engine, 1000 * SECOND);
+			assert_ptr_equal(reads[0], &read);
+			assert_int_equal(read.result, 3);
+		}
+		engine->submit(engine, reads, 1);
+		engine->destroy(engine);
+		memset(data, 0x55, 4096);
+		assert_int_equal(write(pipes[1], "abc", 3), 3);
+		assert_int_equal(data[0], 0x55);
+		close(pipes[0]), close(pipes[1]);
+		if (e)
+			close(read.fd);
+	}
+	free(data);
+}
+
 /* Destroyed after every number of turns: no done call later, no descriptor and no memory left. */
 static void destroy_half_way(void **state)
 {
@@ -405,6 +461,8 @@ int main(void)
 	    cmocka_unit_test(shrinking_file),
 	    cmocka_unit_test(stopped_ring),
 	    cmocka_unit_test(stopped_with_slots_waiting),
+	    cmocka_unit_test(stopped_at_the_end),
+	    cmocka_unit_test(engine_alone),
 	    cmocka_unit_test(destroy_half_way),
 	    cmocka_unit_test(closed_early),
 	    cmocka_unit_test(memory_refused),
