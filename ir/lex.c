@@ -21,7 +21,7 @@ static const struct {
 #undef X
 };
 
-const char *token_kind_text(token_kind kind)
+const char *lexer_kind_text(token_kind kind)
 {
 	static const char *const quoted[TOKEN_KIND_COUNT] = {[TOKEN_END] = "the end of the file",
 							     [TOKEN_NAME] = "a name",
@@ -36,7 +36,7 @@ const char *token_kind_text(token_kind kind)
 	return (unsigned)kind < TOKEN_KIND_COUNT ? quoted[kind] : "?";
 }
 
-bool token_is_infix(token_kind kind)
+bool lexer_is_infix(token_kind kind)
 {
 	switch (kind) {
 	case TOKEN_DOTDOT:
@@ -57,8 +57,7 @@ static vyrec_loc loc_at(const struct lexer *lx, size_t at)
 	return VYREC_LOC(lx->line < MAX_LINE ? lx->line : MAX_LINE, column > 1023 ? 1023 : column);
 }
 
-/* Bytes of the UTF-8 character at p, or 0 if it is malformed, overlong, a surrogate or past U+10FFFF. */
-static unsigned utf8_bytes(const unsigned char *p, size_t left)
+unsigned lexer_utf8_bytes(const unsigned char *p, size_t left)
 {
 	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
 	unsigned n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
@@ -78,7 +77,7 @@ static void check_text(struct lexer *lx, size_t from, size_t to, const char *wha
 {
 	for (size_t i = from; i < to && lx->diags;) {
 		unsigned char c = (unsigned char)lx->text[i];
-		unsigned n = utf8_bytes((const unsigned char *)lx->text + i, to - i);
+		unsigned n = lexer_utf8_bytes((const unsigned char *)lx->text + i, to - i);
 		if (!n || (c < 0x20 && c != '\t' && c != '\r') || c == 0x7f) {
 			vyrec_diags_add(lx->diags, VYREC_ERROR, "", loc_at(lx, i), "byte 0x%02x in a %s; %s", c, what,
 					n ? "remove the control character" : "save the file as UTF-8");
@@ -252,7 +251,7 @@ static struct token lex_string(struct lexer *lx, struct token token)
 static struct token lex_bad(struct lexer *lx, struct token token)
 {
 	unsigned char c = (unsigned char)lx->text[lx->at];
-	unsigned n = utf8_bytes((const unsigned char *)lx->text + lx->at, lx->bytes - lx->at);
+	unsigned n = lexer_utf8_bytes((const unsigned char *)lx->text + lx->at, lx->bytes - lx->at);
 	/* the whole run of such bytes is one mistake */
 	while (lx->at < lx->bytes && (c >= 0x80) == ((unsigned char)lx->text[lx->at] >= 0x80) &&
 	       (c >= 0x80 || (unsigned char)lx->text[lx->at] == c))
@@ -309,7 +308,7 @@ struct token lexer_next(struct lexer *lx)
 	return token;
 }
 
-bool token_decode_string(const struct lexer *lx, const struct token *token, char *out, size_t *bytes, const char **why)
+bool lexer_decode_string(const struct lexer *lx, const struct token *token, char *out, size_t *bytes, const char **why)
 {
 	static const char escapes[] = "n\nt\tr\r\\\\\"\"";
 	const char *p = lx->text + token->start + 1, *end = lx->text + token->start + token->bytes - 1;

@@ -44,10 +44,12 @@ struct lexer {
 };
 
 struct token lexer_next(struct lexer *lexer);
-const char *token_kind_text(token_kind kind); /* "'{'", "a name" */
-bool token_is_infix(token_kind kind);         /* after it, the line goes on */
+/* Bytes of the UTF-8 character at p, or 0 if it is malformed, overlong, a surrogate or past U+10FFFF. */
+unsigned lexer_utf8_bytes(const unsigned char *p, size_t left);
+const char *lexer_kind_text(token_kind kind); /* "'{'", "a name" */
+bool lexer_is_infix(token_kind kind);         /* after it, the line goes on */
 /* Decodes a STRING token into out (VYREC_MAX_STRING_BYTES + 1 bytes); false: malformed or too long, with the reason. */
-bool token_decode_string(const struct lexer *lexer, const struct token *token, char *out, size_t *bytes,
+bool lexer_decode_string(const struct lexer *lexer, const struct token *token, char *out, size_t *bytes,
 			 const char **why);
 
 #endif

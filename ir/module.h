@@ -222,7 +222,7 @@ struct vyrec_expr_node {
 	uint8_t kind;
 	uint8_t type; /* vyrec_type of the value; VOID for an atomic store, or a call of a fn without result */
 	uint8_t policy, order, scope;
-	uint8_t pad; /* LIT: 16 or 2 = so written in the source; only the printer reads it, with PRINT_COMMENTS */
+	uint8_t pad; /* how the source wrote it, for PRINT_COMMENTS alone. LIT: 16 or 2, its radix; operators: 1, in ( ) */
 	uint16_t code;
 	vyrec_loc loc;
 	uint32_t sym;

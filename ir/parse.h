@@ -1,7 +1,10 @@
 /* parse.h - what the files of the parser share. Private to parse*.c.
  *
- *   parse.c       a file: units, their items, the order of reading, the prelude
+ *   parse.c       a file: units, bodies, the order of reading, the prelude
+ *   parse_item.c  declarations: the first reading of a unit
+ *   parse_token.c tokens, errors, limits
  *   parse_stmt.c  statements and blocks
+ *   parse_effect.c  the statements that are one line
  *   parse_expr.c  expressions: precedence, calls, places
  *   parse_type.c  types of expressions: literals take theirs from what they meet
  *   parse_name.c  words, visible names, the nearest known name
@@ -78,6 +81,10 @@ struct parser {
 	uint32_t prelude_capacity;
 };
 
+/* parse_item.c */
+void parser_item(struct parser *p);
+vyrec_fn parser_fn(struct parser *p); /* a header; the body is kept for later; 0 after an error */
+
 /* parse.c */
 bool parser_prelude_fn(struct parser *p, vyrec_name name, vyrec_fn *fn);
 void parser_eval_const(struct parser *p, vyrec_const index);
@@ -85,28 +92,29 @@ vyrec_array parser_shared(struct parser *p);					/* at `shared`; 0 after an erro
 void parser_check_program(struct parser *p, vyrec_name name, vyrec_loc loc);	/* once the file is read */
 vyrec_handler parser_find_op(struct parser *p, vyrec_name name, vyrec_loc loc); /* of the unit; reports */
 
-/* Reading tokens. */
-void advance(struct parser *p);
-bool at(const struct parser *p, token_kind kind);
-bool at_word(const struct parser *p, const char *word);
-bool accept(struct parser *p, token_kind kind);
-bool expect(struct parser *p, token_kind kind, const char *where); /* "after the parameters" */
-bool expect_word(struct parser *p, const char *word);
-vyrec_name expect_name(struct parser *p, const char *what); /* a new name: not a reserved word */
-vyrec_name take_name(struct parser *p);
-bool expect_int(struct parser *p, uint64_t greatest, const char *what, uint64_t *value);
-vyrec_name expect_string(struct parser *p, const char *what);
-vyrec_loc here(const struct parser *p); /* of the next token; 0 in the prelude */
+/* parse_token.c */
+void parser_advance(struct parser *p);
+bool parser_at(const struct parser *p, token_kind kind);
+bool parser_at_word(const struct parser *p, const char *word);
+bool parser_accept(struct parser *p, token_kind kind);
+bool parser_expect(struct parser *p, token_kind kind, const char *where); /* "after the parameters" */
+bool parser_expect_word(struct parser *p, const char *word);
+vyrec_name parser_expect_name(struct parser *p, const char *what); /* a new name: not a reserved word */
+vyrec_name parser_take_name(struct parser *p);
+bool parser_expect_int(struct parser *p, uint64_t greatest, const char *what, uint64_t *value);
+vyrec_name parser_expect_string(struct parser *p, const char *what);
+vyrec_loc parser_here(const struct parser *p); /* of the next token; 0 in the prelude */
 /* Opens and closes a group in which line ends mean nothing. */
-bool open_group(struct parser *p, token_kind kind, const char *where);
-bool close_group(struct parser *p, token_kind kind, const char *where);
+bool parser_open_group(struct parser *p, token_kind kind, const char *where);
+bool parser_close_group(struct parser *p, token_kind kind, const char *where);
 /* An error of syntax (then skips silently to the next statement) or of meaning (goes on). */
-__attribute__((format(printf, 3, 4))) void syntax_error(struct parser *p, vyrec_loc loc, const char *format, ...);
-__attribute__((format(printf, 3, 4))) void report(struct parser *p, vyrec_loc loc, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void parser_syntax_error(struct parser *p, vyrec_loc loc, const char *format,
+							       ...);
+__attribute__((format(printf, 3, 4))) void parser_error(struct parser *p, vyrec_loc loc, const char *format, ...);
 /* `count` has reached a limit: reports and stops. */
-bool over_limit(struct parser *p, uint64_t count, uint64_t limit, const char *what);
-vyrec_expr new_expr(struct parser *p, struct vyrec_expr_node node);
-vyrec_stmt new_stmt(struct parser *p, struct vyrec_stmt_node node);
+bool parser_over_limit(struct parser *p, uint64_t count, uint64_t limit, const char *what);
+vyrec_expr parser_new_expr(struct parser *p, struct vyrec_expr_node node);
+vyrec_stmt parser_new_stmt(struct parser *p, struct vyrec_stmt_node node);
 
 /* parse_name.c */
 typedef enum word_kind {
@@ -125,34 +133,34 @@ struct word {
 	word_kind kind;
 	uint16_t code;
 };
-struct word find_word(const char *text, size_t bytes);
-struct word token_word(const struct parser *p);		       /* of the next token, if it is a name */
-struct symbol *find_symbol(struct parser *p, vyrec_name name); /* never NULL; kind NONE if not visible */
-void declare(struct parser *p, vyrec_name name, symbol_kind kind, uint32_t index, vyrec_loc loc);
-void close_scope(struct parser *p, uint32_t mark); /* scope.count when it was opened */
+struct word parser_find_word(const char *text, size_t bytes);
+struct word parser_word(const struct parser *p);		      /* of the next token, if it is a name */
+struct symbol *parser_find_symbol(struct parser *p, vyrec_name name); /* never NULL; kind NONE if not visible */
+void parser_declare(struct parser *p, vyrec_name name, symbol_kind kind, uint32_t index, vyrec_loc loc);
+void parser_close_scope(struct parser *p, uint32_t mark); /* scope.count when it was opened */
 /* Reports an unknown name, with the nearest known one of the sort that fits. */
 enum { NEAR_VALUE = 1, NEAR_CALL = 2, NEAR_TYPE = 4, NEAR_STMT = 8, NEAR_ARRAY = 16, NEAR_LABEL = 32 };
-void unknown_name(struct parser *p, vyrec_loc loc, const char *text, const char *what, unsigned sort);
-bool expect_type(struct parser *p, bool element, vyrec_type *type);
+void parser_unknown_name(struct parser *p, vyrec_loc loc, const char *text, const char *what, unsigned sort);
+bool parser_expect_type(struct parser *p, bool element, vyrec_type *type);
 
 /* parse_type.c */
-bool is_flex(unsigned type);
-const char *type_text(unsigned type);
+bool parser_is_flex(unsigned type);
+const char *parser_type_text(unsigned type);
 /* Gives the expression the type; reports where it cannot have it. `what`: "the index" */
-vyrec_expr coerce(struct parser *p, vyrec_expr expr, vyrec_type type, const char *what);
+vyrec_expr parser_coerce(struct parser *p, vyrec_expr expr, vyrec_type type, const char *what);
 /* Gives it the type that it has by itself: u32 or f32 if it is made of literals. */
-vyrec_expr settle(struct parser *p, vyrec_expr expr);
+vyrec_expr parser_settle(struct parser *p, vyrec_expr expr);
 /* Makes the operands one type; returns it, FLEX_* or POISON. */
-unsigned unify(struct parser *p, vyrec_expr *args, unsigned count, const char *what, vyrec_loc loc);
-vyrec_expr make_op(struct parser *p, const char *text, vyrec_op_kind kind, vyrec_loc loc, vyrec_expr *args,
-		   unsigned count);
-vyrec_expr make_cast(struct parser *p, vyrec_type type, vyrec_loc loc, vyrec_expr arg);
-vyrec_expr make_int(struct parser *p, const struct token *token, bool negative);
-vyrec_expr make_float(struct parser *p, const struct token *token, bool negative, bool special);
-vyrec_expr poison(struct parser *p, vyrec_loc loc);
+unsigned parser_unify(struct parser *p, vyrec_expr *args, unsigned count, const char *what, vyrec_loc loc);
+vyrec_expr parser_make_op(struct parser *p, const char *text, vyrec_op_kind kind, vyrec_loc loc, vyrec_expr *args,
+			  unsigned count);
+vyrec_expr parser_make_cast(struct parser *p, vyrec_type type, vyrec_loc loc, vyrec_expr arg);
+vyrec_expr parser_make_int(struct parser *p, const struct token *token, bool negative);
+vyrec_expr parser_make_float(struct parser *p, const struct token *token, bool negative, bool special);
+vyrec_expr parser_poison(struct parser *p, vyrec_loc loc);
 
 /* parse_expr.c */
-vyrec_expr parse_expr(struct parser *p);
+vyrec_expr parser_expr(struct parser *p);
 /* NAME [ policy index ] with the next token at NAME. False if it is not a place. */
 struct place {
 	vyrec_array array;
@@ -160,16 +168,30 @@ struct place {
 	vyrec_expr index;
 	vyrec_loc loc;
 };
-bool parse_place(struct parser *p, struct place *place);
-bool parse_order(struct parser *p, uint8_t *order);
-bool parse_scope(struct parser *p, uint8_t *scope);
+bool parser_place(struct parser *p, struct place *place);
+bool parser_order(struct parser *p, uint8_t *order);
+bool parser_scope(struct parser *p, uint8_t *scope);
 
 /* parse_stmt.c */
 /* With its braces; opens a scope. `start`: where its statement or case begins. */
-vyrec_block parse_block(struct parser *p, vyrec_loc start);
-void note_place(vyrec_loc **places, uint32_t *capacity, uint32_t index, vyrec_loc loc);
+vyrec_block parser_block(struct parser *p, vyrec_loc start);
+void parser_note_place(vyrec_loc **places, uint32_t *capacity, uint32_t index, vyrec_loc loc);
 /* Skips to the end of a broken statement. */
-void recover(struct parser *p);
-bool end_statement(struct parser *p);
+void parser_recover(struct parser *p);
+bool parser_end_statement(struct parser *p);
+
+/* parse_effect.c: one reader a kind of statement, behind its word */
+bool parser_stmt_barrier(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_fence(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_async(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_async_wait(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_dispatch(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_trap(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_log(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_opaque(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_result(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_one_u32(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_load_statement(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_spawn(struct parser *p, struct vyrec_stmt_node *node);
 
 #endif

@@ -48,16 +48,17 @@ static struct token peek(const struct parser *p)
 static vyrec_policy parse_policy(struct parser *p)
 {
 	for (unsigned i = 1; i < VYREC_POLICY_COUNT; i++)
-		if (at_word(p, vyrec_policy_name(i))) { /* by text: trap is a statement too */
-			advance(p);
+		if (parser_at_word(p, vyrec_policy_name(i))) { /* by text: trap is a statement too */
+			parser_advance(p);
 			return i;
 		}
-	if (at(p, TOKEN_NAME)) {
+	if (parser_at(p, TOKEN_NAME)) {
 		struct token next = peek(p);
 		if (next.kind == TOKEN_NAME || next.kind == TOKEN_INT) {
-			report(p, here(p), "'%.*s' is no bounds policy; write checked, clamp, trap or unchecked",
-			       (int)p->token.bytes, p->lexer.text + p->token.start);
-			advance(p);
+			parser_error(p, parser_here(p),
+				     "'%.*s' is no bounds policy; write checked, clamp, trap or unchecked",
+				     (int)p->token.bytes, p->lexer.text + p->token.start);
+			parser_advance(p);
 		}
 	}
 	return VYREC_POLICY_DEFAULT;
@@ -67,32 +68,32 @@ static vyrec_policy parse_policy(struct parser *p)
 static vyrec_array parse_array_name(struct parser *p)
 {
 	char text[VYREC_MAX_NAME_BYTES + 1];
-	vyrec_loc loc = here(p);
-	if (!at(p, TOKEN_NAME)) {
-		syntax_error(p, loc, "%s where an array is expected; name a buffer, a shared or a local array",
-			     token_kind_text(p->token.kind));
+	vyrec_loc loc = parser_here(p);
+	if (!parser_at(p, TOKEN_NAME)) {
+		parser_syntax_error(p, loc, "%s where an array is expected; name a buffer, a shared or a local array",
+				    lexer_kind_text(p->token.kind));
 		return 0;
 	}
 	token_copy(p, &p->token, text);
-	struct symbol s = *find_symbol(p, take_name(p));
+	struct symbol s = *parser_find_symbol(p, parser_take_name(p));
 	if (s.kind == SYMBOL_ARRAY)
 		return s.index;
 	if (s.kind != SYMBOL_NONE)
-		report(p, loc, "'%s' is not an array; name a buffer, a shared or a local array", text);
+		parser_error(p, loc, "'%s' is not an array; name a buffer, a shared or a local array", text);
 	else
-		unknown_name(p, loc, text, "array", NEAR_ARRAY);
+		parser_unknown_name(p, loc, text, "array", NEAR_ARRAY);
 	return 0;
 }
 
-bool parse_place(struct parser *p, struct place *place)
+bool parser_place(struct parser *p, struct place *place)
 {
-	*place = (struct place){.loc = here(p)};
+	*place = (struct place){.loc = parser_here(p)};
 	place->array = parse_array_name(p);
-	if (p->panic || !open_group(p, TOKEN_LBRACKET, "after the array of a place"))
+	if (p->panic || !parser_open_group(p, TOKEN_LBRACKET, "after the array of a place"))
 		return false;
 	place->policy = parse_policy(p);
-	place->index = coerce(p, parse_expr(p), VYREC_U32, "the index");
-	return close_group(p, TOKEN_RBRACKET, "after the index");
+	place->index = parser_coerce(p, parser_expr(p), VYREC_U32, "the index");
+	return parser_close_group(p, TOKEN_RBRACKET, "after the index");
 }
 
 static vyrec_type element_value(const struct parser *p, vyrec_array array)
@@ -103,39 +104,40 @@ static vyrec_type element_value(const struct parser *p, vyrec_array array)
 static vyrec_expr parse_load(struct parser *p)
 {
 	struct place place;
-	if (!parse_place(p, &place) || !place.array)
-		return poison(p, place.loc);
-	return new_expr(p, (struct vyrec_expr_node){.kind = VYREC_EXPR_LOAD,
-						    .type = (uint8_t)element_value(p, place.array),
-						    .policy = (uint8_t)place.policy,
-						    .loc = place.loc,
-						    .sym = place.array,
-						    .arg = {place.index}});
+	if (!parser_place(p, &place) || !place.array)
+		return parser_poison(p, place.loc);
+	return parser_new_expr(p, (struct vyrec_expr_node){.kind = VYREC_EXPR_LOAD,
+							   .type = (uint8_t)element_value(p, place.array),
+							   .policy = (uint8_t)place.policy,
+							   .loc = place.loc,
+							   .sym = place.array,
+							   .arg = {place.index}});
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
-bool parse_order(struct parser *p, uint8_t *order)
+bool parser_order(struct parser *p, uint8_t *order)
 {
 	for (unsigned i = 0; i < VYREC_ORDER_COUNT; i++)
-		if (at_word(p, vyrec_order_name(i))) {
+		if (parser_at_word(p, vyrec_order_name(i))) {
 			*order = (uint8_t)i;
-			advance(p);
+			parser_advance(p);
 			return true;
 		}
-	syntax_error(p, here(p), "no memory order here; write relaxed, acquire, release, acqrel or seqcst");
+	parser_syntax_error(p, parser_here(p),
+			    "no memory order here; write relaxed, acquire, release, acqrel or seqcst");
 	return false;
 }
 
-bool parse_scope(struct parser *p, uint8_t *scope)
+bool parser_scope(struct parser *p, uint8_t *scope)
 {
 	for (unsigned i = 0; i < VYREC_SCOPE_COUNT; i++)
-		if (at_word(p, vyrec_scope_name(i))) {
+		if (parser_at_word(p, vyrec_scope_name(i))) {
 			*scope = (uint8_t)i;
-			advance(p);
+			parser_advance(p);
 			return true;
 		}
-	syntax_error(p, here(p), "no memory scope here; write workgroup, device or system");
+	parser_syntax_error(p, parser_here(p), "no memory scope here; write workgroup, device or system");
 	return false;
 }
 
@@ -143,14 +145,14 @@ bool parse_scope(struct parser *p, uint8_t *scope)
 static unsigned parse_operands(struct parser *p, vyrec_expr *args, unsigned most)
 {
 	unsigned n = 0;
-	if (!at(p, TOKEN_RPAREN))
+	if (!parser_at(p, TOKEN_RPAREN))
 		do {
-			vyrec_expr arg = parse_expr(p);
+			vyrec_expr arg = parser_expr(p);
 			if (n < most)
 				args[n] = arg;
 			n++;
-		} while (!p->panic && accept(p, TOKEN_COMMA));
-	close_group(p, TOKEN_RPAREN, "after the operands");
+		} while (!p->panic && parser_accept(p, TOKEN_COMMA));
+	parser_close_group(p, TOKEN_RPAREN, "after the operands");
 	return n;
 }
 
@@ -159,7 +161,7 @@ static vyrec_expr call_op(struct parser *p, vyrec_op op, vyrec_loc loc)
 	vyrec_expr args[3] = {0};
 	unsigned n = parse_operands(p, args, 3);
 	if (p->panic)
-		return poison(p, loc);
+		return parser_poison(p, loc);
 	const struct vyrec_expr_node *arg = &p->module->exprs[args[0]];
 	/* bitcast_f32(0x7fc00001) is how a NaN with a payload is written: a literal */
 	if (op == VYREC_OP_bits_f32_u && n == 1 && arg->kind == VYREC_EXPR_LIT && arg->type == TYPE_FLEX_INT &&
@@ -173,7 +175,7 @@ static vyrec_expr call_op(struct parser *p, vyrec_op op, vyrec_loc loc)
 		p->module->exprs[args[0]].type = VYREC_F64;
 		return args[0];
 	}
-	return make_op(p, vyrec_op_get_info(op)->text, VYREC_CALL, loc, args, n);
+	return parser_make_op(p, vyrec_op_get_info(op)->text, VYREC_CALL, loc, args, n);
 }
 
 static vyrec_expr call_collective(struct parser *p, vyrec_collective collective, vyrec_loc loc)
@@ -182,30 +184,30 @@ static vyrec_expr call_collective(struct parser *p, vyrec_collective collective,
 	vyrec_expr args[3] = {0};
 	unsigned n = parse_operands(p, args, 2);
 	if (p->panic)
-		return poison(p, loc);
+		return parser_poison(p, loc);
 	if (n != info->arg_count) {
-		report(p, loc, "%s takes %u operand%s, not %u; give it as many", info->text, info->arg_count,
-		       info->arg_count == 1 ? "" : "s", n);
-		return poison(p, loc);
+		parser_error(p, loc, "%s takes %u operand%s, not %u; give it as many", info->text, info->arg_count,
+			     info->arg_count == 1 ? "" : "s", n);
+		return parser_poison(p, loc);
 	}
-	args[0] = settle(p, args[0]);
+	args[0] = parser_settle(p, args[0]);
 	vyrec_type type = type_of(p, args[0]);
 	if ((unsigned)type == TYPE_POISON)
-		return poison(p, loc);
+		return parser_poison(p, loc);
 	if (!vyrec_rule_admits(info->args[0], type)) {
-		report(p, loc, "%s does not take %s; convert the operand", info->text, type_text(type));
-		return poison(p, loc);
+		parser_error(p, loc, "%s does not take %s; convert the operand", info->text, parser_type_text(type));
+		return parser_poison(p, loc);
 	}
 	if (n == 2)
-		args[1] = coerce(p, args[1], VYREC_U32, "the lane");
+		args[1] = parser_coerce(p, args[1], VYREC_U32, "the lane");
 	vyrec_type result = info->type == VYREC_RULE_SAME   ? type
 			    : info->type == VYREC_RULE_BOOL ? VYREC_BOOL
 							    : (vyrec_type)(info->type - VYREC_RULE_TYPE);
-	return new_expr(p, (struct vyrec_expr_node){.kind = VYREC_EXPR_COLLECTIVE,
-						    .type = (uint8_t)result,
-						    .code = collective,
-						    .loc = loc,
-						    .arg = {args[0], args[1]}});
+	return parser_new_expr(p, (struct vyrec_expr_node){.kind = VYREC_EXPR_COLLECTIVE,
+							   .type = (uint8_t)result,
+							   .code = collective,
+							   .loc = loc,
+							   .arg = {args[0], args[1]}});
 }
 
 static vyrec_expr call_atomic(struct parser *p, vyrec_atomic atomic, vyrec_loc loc)
@@ -217,43 +219,43 @@ static vyrec_expr call_atomic(struct parser *p, vyrec_atomic atomic, vyrec_loc l
 				       .order = VYREC_ORDER_RELAXED,
 				       .scope = VYREC_SCOPE_DEVICE};
 	struct place place;
-	if (!parse_place(p, &place))
-		return poison(p, loc);
+	if (!parser_place(p, &place))
+		return parser_poison(p, loc);
 	vyrec_type type = element_value(p, place.array);
 	node.sym = place.array;
 	node.arg[0] = place.index;
 	node.policy = (uint8_t)place.policy;
 	for (unsigned i = 0; i < info->arg_count; i++) {
-		if (!expect(p, TOKEN_COMMA, "before a value of the atomic"))
-			return poison(p, loc);
-		node.arg[i + 1] = coerce(p, parse_expr(p), type, "the value of the atomic");
+		if (!parser_expect(p, TOKEN_COMMA, "before a value of the atomic"))
+			return parser_poison(p, loc);
+		node.arg[i + 1] = parser_coerce(p, parser_expr(p), type, "the value of the atomic");
 	}
-	if (accept(p, TOKEN_COMMA) && parse_order(p, &node.order) && accept(p, TOKEN_COMMA))
-		parse_scope(p, &node.scope);
-	if (!close_group(p, TOKEN_RPAREN, "after the operands of the atomic") || !place.array)
-		return poison(p, loc);
+	if (parser_accept(p, TOKEN_COMMA) && parser_order(p, &node.order) && parser_accept(p, TOKEN_COMMA))
+		parser_scope(p, &node.scope);
+	if (!parser_close_group(p, TOKEN_RPAREN, "after the operands of the atomic") || !place.array)
+		return parser_poison(p, loc);
 	node.type = (uint8_t)(info->type == VYREC_VOID ? VYREC_VOID : type);
-	return new_expr(p, node);
+	return parser_new_expr(p, node);
 }
 
 static vyrec_expr call_builtin(struct parser *p, vyrec_builtin builtin, vyrec_loc loc)
 {
 	const struct vyrec_node_info *info = vyrec_builtin_get_info(builtin);
 	uint64_t axis = 0;
-	expect_int(p, 2, "the axis", &axis);
-	close_group(p, TOKEN_RPAREN, "after the axis");
-	return new_expr(p,
-			(struct vyrec_expr_node){
-			    .kind = VYREC_EXPR_BUILTIN, .type = info->type, .code = builtin, .loc = loc, .imm = axis});
+	parser_expect_int(p, 2, "the axis", &axis);
+	parser_close_group(p, TOKEN_RPAREN, "after the axis");
+	return parser_new_expr(
+	    p, (struct vyrec_expr_node){
+		   .kind = VYREC_EXPR_BUILTIN, .type = info->type, .code = builtin, .loc = loc, .imm = axis});
 }
 
 static vyrec_expr call_length(struct parser *p, vyrec_loc loc)
 {
 	vyrec_array array = parse_array_name(p);
-	close_group(p, TOKEN_RPAREN, "after the array");
+	parser_close_group(p, TOKEN_RPAREN, "after the array");
 	if (!array)
-		return poison(p, loc);
-	return new_expr(
+		return parser_poison(p, loc);
+	return parser_new_expr(
 	    p, (struct vyrec_expr_node){.kind = VYREC_EXPR_LENGTH, .type = VYREC_U32, .loc = loc, .sym = array});
 }
 
@@ -263,25 +265,25 @@ static vyrec_expr call_fn(struct parser *p, vyrec_fn fn, vyrec_loc loc)
 	unsigned n = parse_operands(p, args, VYREC_MAX_PARAMS);
 	struct vyrec_fn_node callee = p->module->fns[fn];
 	if (p->panic)
-		return poison(p, loc);
+		return parser_poison(p, loc);
 	if (n != callee.param_count) {
-		report(p, loc, "%s takes %u argument%s, not %u; give it as many",
-		       vyrec_name_text(p->module, callee.name), callee.param_count, callee.param_count == 1 ? "" : "s",
-		       n);
-		return poison(p, loc);
+		parser_error(p, loc, "%s takes %u argument%s, not %u; give it as many",
+			     vyrec_name_text(p->module, callee.name), callee.param_count,
+			     callee.param_count == 1 ? "" : "s", n);
+		return parser_poison(p, loc);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		char what[VYREC_MAX_NAME_BYTES + 16];
 		struct vyrec_local_node param = p->module->locals[p->module->refs[callee.params + i]];
 		snprintf(what, sizeof what, "argument '%s'", vyrec_name_text(p->module, param.name));
-		args[i] = coerce(p, args[i], param.type, what);
+		args[i] = parser_coerce(p, args[i], param.type, what);
 	}
-	return new_expr(p, (struct vyrec_expr_node){.kind = VYREC_EXPR_CALL,
-						    .type = callee.result,
-						    .loc = loc,
-						    .sym = fn,
-						    .list = vyrec_add_refs(p->module, args, n),
-						    .count = n});
+	return parser_new_expr(p, (struct vyrec_expr_node){.kind = VYREC_EXPR_CALL,
+							   .type = callee.result,
+							   .loc = loc,
+							   .sym = fn,
+							   .list = vyrec_add_refs(p->module, args, n),
+							   .count = n});
 }
 
 /* NAME ( ... with the next token after the '('. */
@@ -290,7 +292,7 @@ static vyrec_expr parse_call(struct parser *p, const struct token *callee, vyrec
 	char text[VYREC_MAX_NAME_BYTES + 1];
 	token_copy(p, callee, text);
 	vyrec_name name = vyrec_intern(p->module, text, callee->bytes);
-	struct word word = find_word(text, callee->bytes);
+	struct word word = parser_find_word(text, callee->bytes);
 	switch (word.kind) {
 	case WORD_OP:
 		return call_op(p, word.code, loc);
@@ -307,46 +309,46 @@ static vyrec_expr parse_call(struct parser *p, const struct token *callee, vyrec
 	default:
 		break;
 	}
-	struct symbol s = p->prelude ? (struct symbol){0} : *find_symbol(p, name);
+	struct symbol s = p->prelude ? (struct symbol){0} : *parser_find_symbol(p, name);
 	vyrec_fn fn = s.kind == SYMBOL_FN ? s.index : 0;
 	if (fn || parser_prelude_fn(p, name, &fn))
 		return call_fn(p, fn, loc);
 	if (s.kind != SYMBOL_NONE || word.kind == WORD_BUILTIN)
-		report(p, loc, "'%s' cannot be called; only fns, operations and collectives are called", text);
+		parser_error(p, loc, "'%s' cannot be called; only fns, operations and collectives are called", text);
 	else if (word.kind == WORD_STMT)
-		report(p, loc, "'%s' is a statement and gives no value; put it on a line of its own", text);
+		parser_error(p, loc, "'%s' is a statement and gives no value; put it on a line of its own", text);
 	else
-		unknown_name(p, loc, text, "fn or operation", NEAR_CALL);
+		parser_unknown_name(p, loc, text, "fn or operation", NEAR_CALL);
 	vyrec_expr unused[1];
 	parse_operands(p, unused, 0);
-	return poison(p, loc);
+	return parser_poison(p, loc);
 }
 
 /* ---- primaries --------------------------------------------------------------------------------------------------- */
 
 static vyrec_expr parse_cast(struct parser *p, vyrec_type type, vyrec_loc loc)
 {
-	advance(p);
-	if (!open_group(p, TOKEN_LPAREN, "after a type in an expression"))
-		return poison(p, loc);
-	vyrec_expr arg = parse_expr(p);
-	if (!close_group(p, TOKEN_RPAREN, "after the operand of the conversion"))
-		return poison(p, loc);
+	parser_advance(p);
+	if (!parser_open_group(p, TOKEN_LPAREN, "after a type in an expression"))
+		return parser_poison(p, loc);
+	vyrec_expr arg = parser_expr(p);
+	if (!parser_close_group(p, TOKEN_RPAREN, "after the operand of the conversion"))
+		return parser_poison(p, loc);
 	if (vyrec_type_is_value(type))
-		return make_cast(p, type, loc, arg);
-	report(p, loc, "%s is a type of buffer elements only; convert to %s and mask or store it",
-	       vyrec_type_name(type), vyrec_type_name(vyrec_type_of_element(type)));
-	return poison(p, loc);
+		return parser_make_cast(p, type, loc, arg);
+	parser_error(p, loc, "%s is a type of buffer elements only; convert to %s and mask or store it",
+		     vyrec_type_name(type), vyrec_type_name(vyrec_type_of_element(type)));
+	return parser_poison(p, loc);
 }
 
 static vyrec_expr parse_arg(struct parser *p, vyrec_loc loc)
 {
-	advance(p);
-	if (!open_group(p, TOKEN_LBRACKET, "after arg"))
-		return poison(p, loc);
-	vyrec_expr index = coerce(p, parse_expr(p), VYREC_U32, "the index");
-	close_group(p, TOKEN_RBRACKET, "after the index");
-	return new_expr(
+	parser_advance(p);
+	if (!parser_open_group(p, TOKEN_LBRACKET, "after arg"))
+		return parser_poison(p, loc);
+	vyrec_expr index = parser_coerce(p, parser_expr(p), VYREC_U32, "the index");
+	parser_close_group(p, TOKEN_RBRACKET, "after the index");
+	return parser_new_expr(
 	    p, (struct vyrec_expr_node){.kind = VYREC_EXPR_ARG, .type = VYREC_U32, .loc = loc, .arg = {index}});
 }
 
@@ -354,58 +356,58 @@ static vyrec_expr parse_variable(struct parser *p, vyrec_loc loc)
 {
 	char text[VYREC_MAX_NAME_BYTES + 1];
 	token_copy(p, &p->token, text);
-	struct symbol s = *find_symbol(p, take_name(p));
+	struct symbol s = *parser_find_symbol(p, parser_take_name(p));
 	struct vyrec_module *m = p->module;
 	if (s.kind == SYMBOL_LOCAL && m->locals[s.index].kind != VYREC_LOCAL_LABEL)
-		return new_expr(
+		return parser_new_expr(
 		    p, (struct vyrec_expr_node){
 			   .kind = VYREC_EXPR_LOCAL, .type = m->locals[s.index].type, .loc = loc, .sym = s.index});
 	if (s.kind == SYMBOL_CONST) {
 		parser_eval_const(p, s.index);
-		return new_expr(
+		return parser_new_expr(
 		    p, (struct vyrec_expr_node){
 			   .kind = VYREC_EXPR_CONST, .type = m->consts[s.index].type, .loc = loc, .sym = s.index});
 	}
 	if (s.kind == SYMBOL_ARRAY)
-		report(p, loc, "'%s' is an array; take one element: %s[...]", text, text);
+		parser_error(p, loc, "'%s' is an array; take one element: %s[...]", text, text);
 	else if (s.kind == SYMBOL_FN)
-		report(p, loc, "'%s' is a fn; call it: %s(...)", text, text);
+		parser_error(p, loc, "'%s' is a fn; call it: %s(...)", text, text);
 	else if (s.kind == SYMBOL_LOCAL)
-		report(p, loc, "'%s' is a label; only break names it", text);
+		parser_error(p, loc, "'%s' is a label; only break names it", text);
 	else
-		unknown_name(p, loc, text, "value", NEAR_VALUE);
-	return poison(p, loc);
+		parser_unknown_name(p, loc, text, "value", NEAR_VALUE);
+	return parser_poison(p, loc);
 }
 
 static vyrec_expr parse_keyword(struct parser *p, vyrec_loc loc)
 {
 	struct token token = p->token;
-	if (at_word(p, "arg"))
+	if (parser_at_word(p, "arg"))
 		return parse_arg(p, loc);
-	if (at_word(p, "true") || at_word(p, "false")) {
-		bool value = at_word(p, "true");
-		advance(p);
-		return new_expr(
+	if (parser_at_word(p, "true") || parser_at_word(p, "false")) {
+		bool value = parser_at_word(p, "true");
+		parser_advance(p);
+		return parser_new_expr(
 		    p, (struct vyrec_expr_node){.kind = VYREC_EXPR_LIT, .type = VYREC_BOOL, .loc = loc, .imm = value});
 	}
-	if (at_word(p, "inf") || at_word(p, "nan")) {
-		advance(p);
-		return make_float(p, &token, false, true);
+	if (parser_at_word(p, "inf") || parser_at_word(p, "nan")) {
+		parser_advance(p);
+		return parser_make_float(p, &token, false, true);
 	}
-	syntax_error(p, loc, "'%.*s' where a value is expected; write an expression", (int)token.bytes,
-		     p->lexer.text + token.start);
-	return poison(p, loc);
+	parser_syntax_error(p, loc, "'%.*s' where a value is expected; write an expression", (int)token.bytes,
+			    p->lexer.text + token.start);
+	return parser_poison(p, loc);
 }
 
 /* Is the token `kind`, and on the same line (or in a group, where lines do not count)? */
 static bool follows(const struct parser *p, token_kind kind)
 {
-	return at(p, kind) && (p->groups || !p->token.newline);
+	return parser_at(p, kind) && (p->groups || !p->token.newline);
 }
 
 static vyrec_expr parse_name(struct parser *p, vyrec_loc loc)
 {
-	struct word word = token_word(p);
+	struct word word = parser_word(p);
 	struct token next = peek(p), name = p->token;
 	bool joined = p->groups || !next.newline;
 	if (word.kind == WORD_TYPE)
@@ -413,29 +415,29 @@ static vyrec_expr parse_name(struct parser *p, vyrec_loc loc)
 	if (word.kind == WORD_KEYWORD)
 		return parse_keyword(p, loc);
 	if (next.kind == TOKEN_LPAREN && joined && word.kind != WORD_POLICY) {
-		advance(p);
-		open_group(p, TOKEN_LPAREN, "of a call");
+		parser_advance(p);
+		parser_open_group(p, TOKEN_LPAREN, "of a call");
 		return parse_call(p, &name, loc);
 	}
 	if (word.kind == WORD_BUILTIN) {
 		const struct vyrec_node_info *info = vyrec_builtin_get_info(word.code);
 		if (!(info->flags & VYREC_HAS_AXIS)) {
-			advance(p);
-			return new_expr(
+			parser_advance(p);
+			return parser_new_expr(
 			    p, (struct vyrec_expr_node){
 				   .kind = VYREC_EXPR_BUILTIN, .type = info->type, .code = word.code, .loc = loc});
 		}
-		if (find_symbol(p, vyrec_intern(p->module, p->lexer.text + name.start, name.bytes))->kind ==
+		if (parser_find_symbol(p, vyrec_intern(p->module, p->lexer.text + name.start, name.bytes))->kind ==
 		    SYMBOL_NONE) {
-			report(p, loc, "%s needs an axis; write %s(0), (1) or (2)", info->text, info->text);
-			advance(p);
-			return poison(p, loc);
+			parser_error(p, loc, "%s needs an axis; write %s(0), (1) or (2)", info->text, info->text);
+			parser_advance(p);
+			return parser_poison(p, loc);
 		}
 	}
 	if (word.kind == WORD_STMT || word.kind == WORD_POLICY) {
-		syntax_error(p, loc, "'%.*s' where a value is expected; it is a word of the language", (int)name.bytes,
-			     p->lexer.text + name.start);
-		return poison(p, loc);
+		parser_syntax_error(p, loc, "'%.*s' where a value is expected; it is a word of the language",
+				    (int)name.bytes, p->lexer.text + name.start);
+		return parser_poison(p, loc);
 	}
 	if (next.kind == TOKEN_LBRACKET && joined)
 		return parse_load(p);
@@ -444,26 +446,29 @@ static vyrec_expr parse_name(struct parser *p, vyrec_loc loc)
 
 static vyrec_expr parse_primary(struct parser *p)
 {
-	vyrec_loc loc = here(p);
+	vyrec_loc loc = parser_here(p);
 	struct token token = p->token;
 	switch (token.kind) {
 	case TOKEN_INT:
-		advance(p);
-		return make_int(p, &token, false);
+		parser_advance(p);
+		return parser_make_int(p, &token, false);
 	case TOKEN_FLOAT:
-		advance(p);
-		return make_float(p, &token, false, false);
+		parser_advance(p);
+		return parser_make_float(p, &token, false, false);
 	case TOKEN_NAME:
 		return parse_name(p, loc);
 	case TOKEN_LPAREN: {
-		open_group(p, TOKEN_LPAREN, "");
-		vyrec_expr expr = parse_expr(p);
-		close_group(p, TOKEN_RPAREN, "after the expression");
+		parser_open_group(p, TOKEN_LPAREN, "");
+		vyrec_expr expr = parser_expr(p);
+		parser_close_group(p, TOKEN_RPAREN, "after the expression");
+		if (p->module->exprs[expr].kind != VYREC_EXPR_LIT)
+			p->module->exprs[expr].pad = 1; /* `vyrec fmt` keeps what the writer found clearer */
 		return expr;
 	}
 	default:
-		syntax_error(p, loc, "%s where a value is expected; write an expression", token_kind_text(token.kind));
-		return poison(p, loc);
+		parser_syntax_error(p, loc, "%s where a value is expected; write an expression",
+				    lexer_kind_text(token.kind));
+		return parser_poison(p, loc);
 	}
 }
 
@@ -474,33 +479,34 @@ static bool parse_negative(struct parser *p, vyrec_expr *expr)
 	bool special = token.kind == TOKEN_NAME && token.bytes == 3 && !memcmp(p->lexer.text + token.start, "inf", 3);
 	if (token.kind != TOKEN_INT && token.kind != TOKEN_FLOAT && !special)
 		return false;
-	vyrec_loc loc = here(p);
-	advance(p);
-	advance(p);
-	*expr = token.kind == TOKEN_INT ? make_int(p, &token, true) : make_float(p, &token, true, special);
+	vyrec_loc loc = parser_here(p);
+	parser_advance(p);
+	parser_advance(p);
+	*expr =
+	    token.kind == TOKEN_INT ? parser_make_int(p, &token, true) : parser_make_float(p, &token, true, special);
 	p->module->exprs[*expr].loc = loc;
 	return true;
 }
 
 static vyrec_expr parse_prefix(struct parser *p)
 {
-	if (!at(p, TOKEN_MINUS) && !at(p, TOKEN_TILDE) && !at(p, TOKEN_BANG))
+	if (!parser_at(p, TOKEN_MINUS) && !parser_at(p, TOKEN_TILDE) && !parser_at(p, TOKEN_BANG))
 		return parse_primary(p);
-	vyrec_loc loc = here(p);
+	vyrec_loc loc = parser_here(p);
 	char text[2] = {p->lexer.text[p->token.start], 0};
 	vyrec_expr arg;
-	if (at(p, TOKEN_MINUS) && parse_negative(p, &arg))
+	if (parser_at(p, TOKEN_MINUS) && parse_negative(p, &arg))
 		return arg;
 	if (p->expr_depth >= VYREC_MAX_EXPR_DEPTH) {
-		syntax_error(p, loc, "expressions nest deeper than %d; name a part of it with let",
-			     VYREC_MAX_EXPR_DEPTH);
-		return poison(p, loc);
+		parser_syntax_error(p, loc, "expressions nest deeper than %d; name a part of it with let",
+				    VYREC_MAX_EXPR_DEPTH);
+		return parser_poison(p, loc);
 	}
-	advance(p);
+	parser_advance(p);
 	p->expr_depth++;
 	arg = parse_prefix(p);
 	p->expr_depth--;
-	return make_op(p, text, VYREC_PREFIX, loc, &arg, 1);
+	return parser_make_op(p, text, VYREC_PREFIX, loc, &arg, 1);
 }
 
 /* ---- infix ------------------------------------------------------------------------------------------------------- */
@@ -508,16 +514,16 @@ static vyrec_expr parse_prefix(struct parser *p)
 static vyrec_expr make_logical(struct parser *p, token_kind kind, vyrec_loc loc, vyrec_expr left, vyrec_expr right)
 {
 	const char *what = kind == TOKEN_ANDAND ? "an operand of '&&'" : "an operand of '||'";
-	left = coerce(p, left, VYREC_BOOL, what);
-	right = coerce(p, right, VYREC_BOOL, what);
+	left = parser_coerce(p, left, VYREC_BOOL, what);
+	right = parser_coerce(p, right, VYREC_BOOL, what);
 	if (type_of(p, left) != VYREC_BOOL || type_of(p, right) != VYREC_BOOL)
-		return poison(p, loc);
-	return new_expr(p, (struct vyrec_expr_node){
-			       .kind = kind == TOKEN_ANDAND ? VYREC_EXPR_ANDALSO : VYREC_EXPR_ORELSE,
-			       .type = VYREC_BOOL,
-			       .loc = loc,
-			       .arg = {left, right},
-			   });
+		return parser_poison(p, loc);
+	return parser_new_expr(p, (struct vyrec_expr_node){
+				      .kind = kind == TOKEN_ANDAND ? VYREC_EXPR_ANDALSO : VYREC_EXPR_ORELSE,
+				      .type = VYREC_BOOL,
+				      .loc = loc,
+				      .arg = {left, right},
+				  });
 }
 
 static vyrec_expr parse_binary(struct parser *p, unsigned least)
@@ -528,30 +534,30 @@ static vyrec_expr parse_binary(struct parser *p, unsigned least)
 	while (!p->panic && (level = precedence(p->token.kind)) >= least && level && follows(p, p->token.kind)) {
 		struct token op = p->token;
 		char text[VYREC_MAX_NAME_BYTES + 1];
-		vyrec_loc loc = here(p);
+		vyrec_loc loc = parser_here(p);
 		token_copy(p, &op, text);
 		if (level == COMPARISON && compared) {
-			syntax_error(p, loc, "comparisons do not chain; write a < b && b < c");
-			return poison(p, loc);
+			parser_syntax_error(p, loc, "comparisons do not chain; write a < b && b < c");
+			return parser_poison(p, loc);
 		}
 		compared = level == COMPARISON;
-		advance(p);
+		parser_advance(p);
 		vyrec_expr args[2] = {left, parse_binary(p, level + 1)};
 		left = level <= 2 ? make_logical(p, op.kind, loc, args[0], args[1])
-				  : make_op(p, text, VYREC_INFIX, loc, args, 2);
+				  : parser_make_op(p, text, VYREC_INFIX, loc, args, 2);
 	}
 	return left;
 }
 
-vyrec_expr parse_expr(struct parser *p)
+vyrec_expr parser_expr(struct parser *p)
 {
-	vyrec_loc loc = here(p);
+	vyrec_loc loc = parser_here(p);
 	if (p->panic || p->stop)
-		return poison(p, loc);
+		return parser_poison(p, loc);
 	if (p->expr_depth >= VYREC_MAX_EXPR_DEPTH) {
-		syntax_error(p, loc, "expressions nest deeper than %d; name a part of it with let",
-			     VYREC_MAX_EXPR_DEPTH);
-		return poison(p, loc);
+		parser_syntax_error(p, loc, "expressions nest deeper than %d; name a part of it with let",
+				    VYREC_MAX_EXPR_DEPTH);
+		return parser_poison(p, loc);
 	}
 	p->expr_depth++;
 	vyrec_expr expr = parse_binary(p, 1);

@@ -38,7 +38,7 @@ static const struct word_row words[] = {
 #undef ROW
 };
 
-struct word find_word(const char *text, size_t bytes)
+struct word parser_find_word(const char *text, size_t bytes)
 {
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (words[i].bytes == bytes && !memcmp(words[i].text, text, bytes))
@@ -64,75 +64,76 @@ static bool is_reserved(struct word word)
 
 bool vyrec_name_is_reserved(const char *name)
 {
-	return is_reserved(find_word(name, strlen(name)));
+	return is_reserved(parser_find_word(name, strlen(name)));
 }
 
 bool vyrec_fn_name_is_reserved(const char *name)
 {
-	struct word word = find_word(name, strlen(name));
+	struct word word = parser_find_word(name, strlen(name));
 	return is_reserved(word) || word.kind != WORD_NONE;
 }
 
-struct word token_word(const struct parser *p)
+struct word parser_word(const struct parser *p)
 {
 	if (p->token.kind != TOKEN_NAME)
 		return (struct word){WORD_NONE, 0};
-	return find_word(p->lexer.text + p->token.start, p->token.bytes);
+	return parser_find_word(p->lexer.text + p->token.start, p->token.bytes);
 }
 
-vyrec_name take_name(struct parser *p)
+vyrec_name parser_take_name(struct parser *p)
 {
 	vyrec_name name = vyrec_intern(p->module, p->lexer.text + p->token.start, p->token.bytes);
-	advance(p);
+	parser_advance(p);
 	return name;
 }
 
-vyrec_name expect_name(struct parser *p, const char *what)
+vyrec_name parser_expect_name(struct parser *p, const char *what)
 {
-	if (!at(p, TOKEN_NAME)) {
-		syntax_error(p, here(p), "%s where the name of %s is expected; write a name",
-			     token_kind_text(p->token.kind), what);
+	if (!parser_at(p, TOKEN_NAME)) {
+		parser_syntax_error(p, parser_here(p), "%s where the name of %s is expected; write a name",
+				    lexer_kind_text(p->token.kind), what);
 		return 0;
 	}
-	if (is_reserved(token_word(p)) && !p->panic)
-		report(p, here(p), "'%.*s' is a word of the language and cannot name %s; choose another name",
-		       (int)p->token.bytes, p->lexer.text + p->token.start, what);
-	return take_name(p);
+	if (is_reserved(parser_word(p)) && !p->panic)
+		parser_error(p, parser_here(p),
+			     "'%.*s' is a word of the language and cannot name %s; choose another name",
+			     (int)p->token.bytes, p->lexer.text + p->token.start, what);
+	return parser_take_name(p);
 }
 
-bool expect_type(struct parser *p, bool element, vyrec_type *type)
+bool parser_expect_type(struct parser *p, bool element, vyrec_type *type)
 {
-	struct word word = token_word(p);
+	struct word word = parser_word(p);
 	*type = VYREC_U32;
 	if (word.kind == WORD_TYPE && (element || vyrec_type_is_value(word.code))) {
 		*type = word.code;
-		advance(p);
+		parser_advance(p);
 		return true;
 	}
 	if (word.kind == WORD_TYPE) {
-		report(p, here(p), "%s is a type of buffer elements only; a value is %s", vyrec_type_name(word.code),
-		       vyrec_type_name(vyrec_type_of_element(word.code)));
-		advance(p);
+		parser_error(p, parser_here(p), "%s is a type of buffer elements only; a value is %s",
+			     vyrec_type_name(word.code), vyrec_type_name(vyrec_type_of_element(word.code)));
+		parser_advance(p);
 		return true;
 	}
-	if (at(p, TOKEN_NAME)) {
+	if (parser_at(p, TOKEN_NAME)) {
 		char text[VYREC_MAX_NAME_BYTES + 1];
 		memcpy(text, p->lexer.text + p->token.start, p->token.bytes);
 		text[p->token.bytes] = 0;
-		vyrec_loc loc = here(p);
-		advance(p);
-		unknown_name(p, loc, text, "type", NEAR_TYPE);
+		vyrec_loc loc = parser_here(p);
+		parser_advance(p);
+		parser_unknown_name(p, loc, text, "type", NEAR_TYPE);
 		*type = (vyrec_type)TYPE_POISON;
 		return true;
 	}
-	syntax_error(p, here(p), "%s where a type is expected; write one, for example u32",
-		     token_kind_text(p->token.kind));
+	parser_syntax_error(p, parser_here(p), "%s where a type is expected; write one, for example u32",
+			    lexer_kind_text(p->token.kind));
 	return false;
 }
 
 /* ---- visible names ----------------------------------------------------------------------------------------------- */
 
-struct symbol *find_symbol(struct parser *p, vyrec_name name)
+struct symbol *parser_find_symbol(struct parser *p, vyrec_name name)
 {
 	p->symbols = vyrec_grow(p->symbols, &p->symbol_capacity, name + 1, sizeof *p->symbols);
 	return &p->symbols[name];
@@ -154,22 +155,22 @@ static vyrec_loc symbol_loc(const struct vyrec_module *m, struct symbol s)
 	}
 }
 
-void declare(struct parser *p, vyrec_name name, symbol_kind kind, uint32_t index, vyrec_loc loc)
+void parser_declare(struct parser *p, vyrec_name name, symbol_kind kind, uint32_t index, vyrec_loc loc)
 {
 	if (!name)
 		return;
-	struct symbol *s = find_symbol(p, name);
+	struct symbol *s = parser_find_symbol(p, name);
 	if (s->kind) {
 		vyrec_loc old = symbol_loc(p->module, *s);
-		report(p, loc, "'%s' is already declared at %u:%u and visible here; choose another name",
-		       vyrec_name_text(p->module, name), VYREC_LOC_LINE(old), VYREC_LOC_COLUMN(old));
+		parser_error(p, loc, "'%s' is already declared at %u:%u and visible here; choose another name",
+			     vyrec_name_text(p->module, name), VYREC_LOC_LINE(old), VYREC_LOC_COLUMN(old));
 		return;
 	}
 	*s = (struct symbol){kind, index};
 	vyrec_list_push(&p->scope, name);
 }
 
-void close_scope(struct parser *p, uint32_t mark)
+void parser_close_scope(struct parser *p, uint32_t mark)
 {
 	while (p->scope.count > mark)
 		p->symbols[p->scope.items[--p->scope.count]] = (struct symbol){SYMBOL_NONE, 0};
@@ -250,7 +251,7 @@ static bool symbol_fits(const struct parser *p, struct symbol s, unsigned sort)
 	       ((sort & NEAR_LABEL) && label);
 }
 
-void unknown_name(struct parser *p, vyrec_loc loc, const char *text, const char *what, unsigned sort)
+void parser_unknown_name(struct parser *p, vyrec_loc loc, const char *text, const char *what, unsigned sort)
 {
 	struct nearest near = {text, NULL, strlen(text), 0};
 	near.edits = near.bytes <= MAX_NEAR_BYTES ? (unsigned)near.bytes / 3 + 2 : 0;
@@ -264,7 +265,7 @@ void unknown_name(struct parser *p, vyrec_loc loc, const char *text, const char 
 		if (word_fits(&words[i], sort))
 			consider(&near, words[i].text, words[i].bytes);
 	if (near.text)
-		report(p, loc, "no %s '%s' is visible here; did you mean '%s'?", what, text, near.text);
+		parser_error(p, loc, "no %s '%s' is visible here; did you mean '%s'?", what, text, near.text);
 	else
-		report(p, loc, "no %s '%s' is visible here; declare it before its use", what, text);
+		parser_error(p, loc, "no %s '%s' is visible here; declare it before its use", what, text);
 }

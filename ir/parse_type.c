@@ -1,7 +1,7 @@
 /* parse_type.c - types of expressions, found while they are read.
  *
  * A literal has no type of its own: a tree made of literals alone stays FLEX until it meets a type (the other operand, a
- * declaration, a parameter), and coerce() then walks down and makes it so; settle() gives u32 or f32 where nothing does.
+ * declaration, a parameter), and parser_coerce() then walks down and makes it so; parser_settle() gives u32 or f32 where nothing does.
  * So one reading suffices and no unification variables are needed. Invariant: after coerce or settle no node of the tree
  * is FLEX; coerce recurses no deeper than the tree, which new_expr keeps within VYREC_MAX_EXPR_DEPTH.
  */
@@ -11,12 +11,12 @@
 #include "ir/eval.h"
 #include "ir/parse.h"
 
-bool is_flex(unsigned type)
+bool parser_is_flex(unsigned type)
 {
 	return type == TYPE_FLEX_INT || type == TYPE_FLEX_FLOAT;
 }
 
-const char *type_text(unsigned type)
+const char *parser_type_text(unsigned type)
 {
 	switch (type) {
 	case TYPE_FLEX_INT:
@@ -35,30 +35,30 @@ static struct vyrec_expr_node *node_of(struct parser *p, vyrec_expr expr)
 	return &p->module->exprs[expr];
 }
 
-vyrec_expr poison(struct parser *p, vyrec_loc loc)
+vyrec_expr parser_poison(struct parser *p, vyrec_loc loc)
 {
-	return new_expr(p, (struct vyrec_expr_node){.kind = VYREC_EXPR_LIT, .type = TYPE_POISON, .loc = loc});
+	return parser_new_expr(p, (struct vyrec_expr_node){.kind = VYREC_EXPR_LIT, .type = TYPE_POISON, .loc = loc});
 }
 
 /* ---- literals ---------------------------------------------------------------------------------------------------- */
 
-vyrec_expr make_int(struct parser *p, const struct token *token, bool negative)
+vyrec_expr parser_make_int(struct parser *p, const struct token *token, bool negative)
 {
 	struct vyrec_expr_node node = {.kind = VYREC_EXPR_LIT,
 				       .type = TYPE_FLEX_INT,
 				       .loc = p->prelude ? 0 : token->loc,
 				       .pad = token->radix == 10 ? 0 : token->radix,
 				       .imm = token->value};
-	vyrec_expr expr = new_expr(p, node);
+	vyrec_expr expr = parser_new_expr(p, node);
 	p->notes[expr].negative = negative;
 	return expr;
 }
 
-vyrec_expr make_float(struct parser *p, const struct token *token, bool negative, bool special)
+vyrec_expr parser_make_float(struct parser *p, const struct token *token, bool negative, bool special)
 {
 	struct vyrec_expr_node node = {
 	    .kind = VYREC_EXPR_LIT, .type = TYPE_FLEX_FLOAT, .loc = p->prelude ? 0 : token->loc};
-	vyrec_expr expr = new_expr(p, node);
+	vyrec_expr expr = parser_new_expr(p, node);
 	p->notes[expr].negative = negative;
 	p->notes[expr].special = special;
 	p->notes[expr].start = token->start;
@@ -122,8 +122,8 @@ static bool set_float_literal(struct parser *p, vyrec_expr expr, vyrec_type type
 		       : type == VYREC_F64	     ? bits_of_double((double)node->imm)
 						     : vyrec_eval(VYREC_OP_to_f16_u, VYREC_U64, node->imm, 0, 0);
 		if (bits == infinity) {
-			report(p, node->loc, "literal is too large for %s; write inf, or a wider type",
-			       vyrec_type_name(type));
+			parser_error(p, node->loc, "literal is too large for %s; write inf, or a wider type",
+				     vyrec_type_name(type));
 			return false;
 		}
 	}
@@ -140,17 +140,17 @@ static bool set_int_literal(struct parser *p, vyrec_expr expr, vyrec_type type)
 	uint64_t mask = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
 	uint64_t greatest = sint ? negative ? (mask >> 1) + 1 : mask >> 1 : mask;
 	if (negative && !sint && node->imm) {
-		report(p, node->loc,
-		       "-%llu needs a signed or float type, and here it is %s; write %s(-%llu)) for its bits",
-		       (unsigned long long)node->imm, vyrec_type_name(type), bits == 64 ? "u64(i64" : "u32(i32",
-		       (unsigned long long)node->imm);
+		parser_error(p, node->loc,
+			     "-%llu needs a signed or float type, and here it is %s; write %s(-%llu)) for its bits",
+			     (unsigned long long)node->imm, vyrec_type_name(type), bits == 64 ? "u64(i64" : "u32(i32",
+			     (unsigned long long)node->imm);
 		return false;
 	}
 	if (node->imm > greatest) {
-		report(p, node->loc,
-		       "%s%llu does not fit %s, which ends at %s%llu; make it smaller or take a wider type",
-		       negative ? "-" : "", (unsigned long long)node->imm, vyrec_type_name(type), negative ? "-" : "",
-		       (unsigned long long)greatest);
+		parser_error(p, node->loc,
+			     "%s%llu does not fit %s, which ends at %s%llu; make it smaller or take a wider type",
+			     negative ? "-" : "", (unsigned long long)node->imm, vyrec_type_name(type),
+			     negative ? "-" : "", (unsigned long long)greatest);
 		return false;
 	}
 	node->imm = (negative ? 0 - node->imm : node->imm) & mask;
@@ -164,17 +164,18 @@ static vyrec_expr mismatch(struct parser *p, vyrec_expr expr, vyrec_type type, c
 	unsigned has = node_of(p, expr)->type;
 	vyrec_loc loc = node_of(p, expr)->loc;
 	if (has == VYREC_VOID)
-		report(p, loc, "%s has no value and %s is needed; call it as a statement of its own", what,
-		       vyrec_type_name(type));
+		parser_error(p, loc, "%s has no value and %s is needed; call it as a statement of its own", what,
+			     vyrec_type_name(type));
 	else if (type == VYREC_BOOL)
-		report(p, loc, "%s is %s, not bool; compare it, for example with != 0", what, type_text(has));
-	else if (is_flex(has))
-		report(p, loc, "%s is %s, not %s; write %s(...) of it", what, type_text(has), vyrec_type_name(type),
-		       vyrec_type_name(type));
+		parser_error(p, loc, "%s is %s, not bool; compare it, for example with != 0", what,
+			     parser_type_text(has));
+	else if (parser_is_flex(has))
+		parser_error(p, loc, "%s is %s, not %s; write %s(...) of it", what, parser_type_text(has),
+			     vyrec_type_name(type), vyrec_type_name(type));
 	else
-		report(p, loc, "%s is %s, not %s; convert it: %s(...)", what, type_text(has), vyrec_type_name(type),
-		       vyrec_type_name(type));
-	return poison(p, loc);
+		parser_error(p, loc, "%s is %s, not %s; convert it: %s(...)", what, parser_type_text(has),
+			     vyrec_type_name(type), vyrec_type_name(type));
+	return parser_poison(p, loc);
 }
 
 /* Is operand i one of those that share the type of the result? */
@@ -186,8 +187,9 @@ static bool shares_result(const struct vyrec_op_info *info, unsigned i)
 
 static vyrec_expr no_row(struct parser *p, const char *text, vyrec_loc loc, vyrec_type type)
 {
-	report(p, loc, "'%s' has no form for %s; convert the operands to a type that it takes", text, type_text(type));
-	return poison(p, loc);
+	parser_error(p, loc, "'%s' has no form for %s; convert the operands to a type that it takes", text,
+		     parser_type_text(type));
+	return parser_poison(p, loc);
 }
 
 static vyrec_expr coerce_op(struct parser *p, vyrec_expr expr, vyrec_type type, const char *what)
@@ -197,10 +199,10 @@ static vyrec_expr coerce_op(struct parser *p, vyrec_expr expr, vyrec_type type, 
 	vyrec_type types[3] = {0};
 	for (unsigned i = 0; i < info->arg_count; i++) {
 		if (shares_result(info, i))
-			node.arg[i] = coerce(p, node.arg[i], type, what);
+			node.arg[i] = parser_coerce(p, node.arg[i], type, what);
 		types[i] = node_of(p, node.arg[i])->type;
 		if ((unsigned)types[i] == TYPE_POISON)
-			return poison(p, node.loc);
+			return parser_poison(p, node.loc);
 	}
 	vyrec_op op = vyrec_op_find(info->text, info->kind, types, info->arg_count);
 	if (!op)
@@ -211,56 +213,59 @@ static vyrec_expr coerce_op(struct parser *p, vyrec_expr expr, vyrec_type type, 
 	return expr;
 }
 
-vyrec_expr coerce(struct parser *p, vyrec_expr expr, vyrec_type type, const char *what)
+vyrec_expr parser_coerce(struct parser *p, vyrec_expr expr, vyrec_type type, const char *what)
 {
 	unsigned has = node_of(p, expr)->type;
 	if (has == type || has == TYPE_POISON)
 		return expr;
 	if ((unsigned)type == TYPE_POISON)
-		return poison(p, node_of(p, expr)->loc);
-	if (!is_flex(has) ||
+		return parser_poison(p, node_of(p, expr)->loc);
+	if (!parser_is_flex(has) ||
 	    (has == TYPE_FLEX_FLOAT ? !vyrec_type_is_float(type) : !vyrec_rule_admits(VYREC_RULE_NUM, type)))
 		return mismatch(p, expr, type, what);
 	if (node_of(p, expr)->kind == VYREC_EXPR_OP)
 		return coerce_op(p, expr, type, what);
 	if (vyrec_type_is_float(type) ? !set_float_literal(p, expr, type) : !set_int_literal(p, expr, type))
-		return poison(p, node_of(p, expr)->loc);
+		return parser_poison(p, node_of(p, expr)->loc);
 	node_of(p, expr)->type = (uint8_t)type;
 	return expr;
 }
 
-vyrec_expr settle(struct parser *p, vyrec_expr expr)
+vyrec_expr parser_settle(struct parser *p, vyrec_expr expr)
 {
 	unsigned has = node_of(p, expr)->type;
-	return is_flex(has) ? coerce(p, expr, has == TYPE_FLEX_INT ? VYREC_U32 : VYREC_F32, "the value") : expr;
+	return parser_is_flex(has) ? parser_coerce(p, expr, has == TYPE_FLEX_INT ? VYREC_U32 : VYREC_F32, "the value")
+				   : expr;
 }
 
-unsigned unify(struct parser *p, vyrec_expr *args, unsigned count, const char *what, vyrec_loc loc)
+unsigned parser_unify(struct parser *p, vyrec_expr *args, unsigned count, const char *what, vyrec_loc loc)
 {
 	unsigned type = TYPE_FLEX_INT;
 	for (unsigned i = 0; i < count; i++) {
 		unsigned has = node_of(p, args[i])->type;
 		if (has == TYPE_POISON)
 			return TYPE_POISON;
-		if (is_flex(type) && (has != TYPE_FLEX_INT))
+		if (parser_is_flex(type) && (has != TYPE_FLEX_INT))
 			type = has == TYPE_FLEX_FLOAT ? (unsigned)TYPE_FLEX_FLOAT : has;
 	}
-	if (is_flex(type))
+	if (parser_is_flex(type))
 		return type;
 	for (unsigned i = 0; i < count; i++) {
 		unsigned has = node_of(p, args[i])->type;
-		if (!is_flex(has) && has != type) {
+		if (!parser_is_flex(has) && has != type) {
 			if (has == VYREC_VOID || type == VYREC_VOID)
-				report(p, loc, "%s takes a value, and one operand has none; give each a value", what);
+				parser_error(p, loc, "%s takes a value, and one operand has none; give each a value",
+					     what);
 			else if (type == VYREC_BOOL || has == VYREC_BOOL)
-				report(p, loc, "%s of %s and %s; compare the number or convert the bool: %s(...)", what,
-				       type_text(type), type_text(has), type_text(type == VYREC_BOOL ? has : type));
+				parser_error(p, loc, "%s of %s and %s; compare the number or convert the bool: %s(...)",
+					     what, parser_type_text(type), parser_type_text(has),
+					     parser_type_text(type == VYREC_BOOL ? has : type));
 			else
-				report(p, loc, "%s of %s and %s; convert one: %s(...)", what, type_text(type),
-				       type_text(has), type_text(type));
+				parser_error(p, loc, "%s of %s and %s; convert one: %s(...)", what,
+					     parser_type_text(type), parser_type_text(has), parser_type_text(type));
 			return TYPE_POISON;
 		}
-		args[i] = coerce(p, args[i], type, what);
+		args[i] = parser_coerce(p, args[i], type, what);
 		if (node_of(p, args[i])->type == TYPE_POISON)
 			return TYPE_POISON;
 	}
@@ -308,13 +313,13 @@ static unsigned unify_group(struct parser *p, const struct vyrec_op_info *info, 
 			at_arg[n] = i;
 			group[n++] = args[i];
 		}
-	unsigned type = unify(p, group, n, what, loc);
+	unsigned type = parser_unify(p, group, n, what, loc);
 	if (type == TYPE_FLEX_INT && !takes_ints(info, leader))
 		type = TYPE_FLEX_FLOAT;
-	if (is_flex(type) && !is_result) {
+	if (parser_is_flex(type) && !is_result) {
 		type = type == TYPE_FLEX_INT ? VYREC_U32 : VYREC_F32;
 		for (unsigned i = 0; i < n; i++) {
-			group[i] = coerce(p, group[i], type, what);
+			group[i] = parser_coerce(p, group[i], type, what);
 			if (node_of(p, group[i])->type == TYPE_POISON)
 				type = TYPE_POISON;
 		}
@@ -324,15 +329,15 @@ static unsigned unify_group(struct parser *p, const struct vyrec_op_info *info, 
 	return type;
 }
 
-vyrec_expr make_op(struct parser *p, const char *text, vyrec_op_kind kind, vyrec_loc loc, vyrec_expr *args,
-		   unsigned count)
+vyrec_expr parser_make_op(struct parser *p, const char *text, vyrec_op_kind kind, vyrec_loc loc, vyrec_expr *args,
+			  unsigned count)
 {
 	unsigned wants = 0;
 	vyrec_op first = first_row(text, kind, count, &wants), op = first;
 	if (!first) {
-		report(p, loc, "%s takes %u operand%s, not %u; give it as many", text, wants, wants == 1 ? "" : "s",
-		       count);
-		return poison(p, loc);
+		parser_error(p, loc, "%s takes %u operand%s, not %u; give it as many", text, wants,
+			     wants == 1 ? "" : "s", count);
+		return parser_poison(p, loc);
 	}
 	const struct vyrec_op_info *info = vyrec_op_get_info(first);
 	vyrec_type types[3] = {0};
@@ -342,7 +347,7 @@ vyrec_expr make_op(struct parser *p, const char *text, vyrec_op_kind kind, vyrec
 		bool leads = rule != VYREC_RULE_SAME && rule != VYREC_RULE_ARG1;
 		unsigned type = types[i];
 		if (rule > VYREC_RULE_TYPE) {
-			args[i] = coerce(p, args[i], rule - VYREC_RULE_TYPE, text);
+			args[i] = parser_coerce(p, args[i], rule - VYREC_RULE_TYPE, text);
 			type = node_of(p, args[i])->type;
 		} else if (leads) {
 			bool is_result =
@@ -354,11 +359,11 @@ vyrec_expr make_op(struct parser *p, const char *text, vyrec_op_kind kind, vyrec
 			type = types[rule == VYREC_RULE_SAME ? 0 : 1];
 		}
 		if (type == TYPE_POISON)
-			return poison(p, loc);
+			return parser_poison(p, loc);
 		types[i] = type;
 	}
 	struct vyrec_expr_node node = {.kind = VYREC_EXPR_OP, .loc = loc};
-	if (!is_flex(result)) {
+	if (!parser_is_flex(result)) {
 		op = vyrec_op_find(text, kind, types, count);
 		for (unsigned i = 0; !op && i < count; i++)
 			if (i + 1 == count || vyrec_rule_admits(info->args[i], types[i]) == 0)
@@ -368,24 +373,26 @@ vyrec_expr make_op(struct parser *p, const char *text, vyrec_op_kind kind, vyrec
 	node.code = op;
 	node.type = (uint8_t)result;
 	memcpy(node.arg, args, count * sizeof *args);
-	return new_expr(p, node);
+	return parser_new_expr(p, node);
 }
 
-vyrec_expr make_cast(struct parser *p, vyrec_type type, vyrec_loc loc, vyrec_expr arg)
+vyrec_expr parser_make_cast(struct parser *p, vyrec_type type, vyrec_loc loc, vyrec_expr arg)
 {
 	unsigned has = node_of(p, arg)->type;
-	if (is_flex(has) && type != VYREC_BOOL && (has == TYPE_FLEX_INT || vyrec_type_is_float(type)))
-		return coerce(p, arg, type, "the literal");
-	arg = settle(p, arg);
+	if (parser_is_flex(has) && type != VYREC_BOOL && (has == TYPE_FLEX_INT || vyrec_type_is_float(type)))
+		return parser_coerce(p, arg, type, "the literal");
+	arg = parser_settle(p, arg);
 	vyrec_type from = node_of(p, arg)->type;
 	if ((unsigned)from == TYPE_POISON)
-		return poison(p, loc);
+		return parser_poison(p, loc);
 	vyrec_op op = from == VYREC_VOID ? VYREC_OP_NONE : vyrec_op_find(vyrec_type_name(type), VYREC_CAST, &from, 1);
 	if (!op) {
-		report(p, loc, "%s(...) of %s; %s", vyrec_type_name(type), type_text(from),
-		       type == VYREC_BOOL ? "compare it, for example with != 0.0" : "there is no such conversion");
-		return poison(p, loc);
+		parser_error(p, loc, "%s(...) of %s; %s", vyrec_type_name(type), parser_type_text(from),
+			     type == VYREC_BOOL ? "compare it, for example with != 0.0"
+						: "there is no such conversion");
+		return parser_poison(p, loc);
 	}
-	return new_expr(p, (struct vyrec_expr_node){
-			       .kind = VYREC_EXPR_OP, .type = (uint8_t)type, .code = op, .loc = loc, .arg = {arg}});
+	return parser_new_expr(p,
+			       (struct vyrec_expr_node){
+				   .kind = VYREC_EXPR_OP, .type = (uint8_t)type, .code = op, .loc = loc, .arg = {arg}});
 }

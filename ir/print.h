@@ -22,24 +22,32 @@ typedef enum print_context {
 	CONTEXT_CAST,  /* in a conversion, where a bare literal would become the result itself */
 } print_context;
 
-void put(struct printer *p, const char *text);
-__attribute__((format(printf, 2, 3))) void putf(struct printer *p, const char *format, ...);
-void put_name(struct printer *p, vyrec_name name);
-void put_string(struct printer *p, vyrec_name text);
-void put_expr(struct printer *p, vyrec_expr expr, print_context context);
+void print_text(struct printer *p, const char *text);
+__attribute__((format(printf, 2, 3))) void print_format(struct printer *p, const char *format, ...);
+void print_name(struct printer *p, vyrec_name name);
+void print_string(struct printer *p, vyrec_name text);
+void print_expr(struct printer *p, vyrec_expr expr, print_context context);
 /* array[policy index] */
-void put_place(struct printer *p, vyrec_array array, vyrec_policy policy, vyrec_expr index);
+void print_place(struct printer *p, vyrec_array array, vyrec_policy policy, vyrec_expr index);
 /* Is it made of literals alone, so that its text has no type of its own? */
-bool is_bare(const struct vyrec_module *module, vyrec_expr expr);
+bool print_is_bare(const struct vyrec_module *module, vyrec_expr expr);
 /* Would its text alone be read back with another type? */
-bool needs_type(const struct vyrec_module *module, vyrec_expr expr);
-bool literal_needs_type(vyrec_type type, uint64_t bits);
-void put_literal(struct printer *p, vyrec_type type, uint64_t bits, unsigned radix);
-void put_block(struct printer *p, vyrec_block block);
-void put_shared(struct printer *p, vyrec_array array);
+bool print_needs_type(const struct vyrec_module *module, vyrec_expr expr);
+bool print_literal_needs_type(vyrec_type type, uint64_t bits);
+void print_literal(struct printer *p, vyrec_type type, uint64_t bits, unsigned radix);
+void print_block(struct printer *p, vyrec_block block);
+void print_shared(struct printer *p, vyrec_array array);
 /* Starts a line for something that the source had at loc: first the comments before it. */
-void start_line(struct printer *p, vyrec_loc loc);
-void end_line(struct printer *p);
-void put_close(struct printer *p, vyrec_loc end); /* '}' on its own line, after the comments before it */
+void print_start_line(struct printer *p, vyrec_loc loc);
+void print_end_line(struct printer *p);
+void print_close(struct printer *p, vyrec_loc end); /* '}' on its own line, after the comments before it */
+
+/* `{`, and what follows is further in. */
+void print_open(struct printer *p);
+void print_statements(struct printer *p, vyrec_block block);
+void print_array_type(struct printer *p, vyrec_array array); /* `: u32[8]` */
+/* Where the source had the block's first word and last brace; 0 = not from a source. */
+vyrec_loc print_block_start(const struct printer *p, vyrec_block block);
+vyrec_loc print_block_end(const struct printer *p, vyrec_block block);
 
 #endif

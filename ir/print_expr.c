@@ -60,11 +60,11 @@ static void put_float(struct printer *p, vyrec_type type, uint64_t bits)
 	char text[40];
 	double value = float_value(type, bits);
 	if (is_odd_nan(type, bits)) {
-		putf(p, "bitcast_%s(0x%llx)", vyrec_type_name(type), (unsigned long long)bits);
+		print_format(p, "bitcast_%s(0x%llx)", vyrec_type_name(type), (unsigned long long)bits);
 		return;
 	}
 	if (isnan(value) || isinf(value)) {
-		put(p, isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
+		print_text(p, isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
 		return;
 	}
 	for (int digits = 1; digits <= 17; digits++) {
@@ -79,26 +79,37 @@ static void put_float(struct printer *p, vyrec_type type, uint64_t bits)
 		char *digits = e + 2 + strspn(e + 2, "0");
 		memmove(e + 1 + (e[1] == '-'), digits, strlen(digits) + 1);
 	}
-	put(p, text);
+	print_text(p, text);
 	if (!strpbrk(text, ".e"))
-		put(p, ".0");
+		print_text(p, ".0");
 }
 
-void put_literal(struct printer *p, vyrec_type type, uint64_t bits, unsigned radix)
+static void put_integer(struct printer *p, uint64_t value, unsigned radix)
+{
+	unsigned bit = 63;
+	if (radix != 2) {
+		print_format(p, radix == 16 ? "0x%llx" : "%llu", (unsigned long long)value);
+		return;
+	}
+	while (bit && !(value >> bit))
+		bit--;
+	print_text(p, "0b");
+	for (bit++; bit--;)
+		print_text(p, value >> bit & 1 ? "1" : "0");
+}
+
+void print_literal(struct printer *p, vyrec_type type, uint64_t bits, unsigned radix)
 {
 	if (type == VYREC_BOOL) {
-		put(p, bits ? "true" : "false");
+		print_text(p, bits ? "true" : "false");
 	} else if (vyrec_type_is_float(type)) {
 		put_float(p, type, bits);
 	} else if (vyrec_type_is_sint(type)) {
 		int64_t value = type == VYREC_I32 ? (int32_t)bits : (int64_t)bits;
-		if (radix == 16)
-			putf(p, "%s0x%llx", value < 0 ? "-" : "",
-			     (unsigned long long)(value < 0 ? 0 - (uint64_t)value : bits));
-		else
-			putf(p, "%lld", (long long)value);
+		print_text(p, value < 0 ? "-" : "");
+		put_integer(p, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, radix);
 	} else {
-		putf(p, radix == 16 ? "0x%llx" : "%llu", (unsigned long long)bits);
+		put_integer(p, bits, radix);
 	}
 }
 
@@ -114,7 +125,7 @@ static bool shares_result(const struct vyrec_op_info *info, unsigned i)
 	return i == leader || info->args[i] == (leader ? VYREC_RULE_ARG1 : VYREC_RULE_SAME);
 }
 
-bool is_bare(const struct vyrec_module *m, vyrec_expr expr)
+bool print_is_bare(const struct vyrec_module *m, vyrec_expr expr)
 {
 	const struct vyrec_expr_node *node = node_of(m, expr);
 	if (is_bare_literal(node))
@@ -129,20 +140,20 @@ bool is_bare(const struct vyrec_module *m, vyrec_expr expr)
 			return false;
 	}
 	for (unsigned i = 0; i < info->arg_count; i++)
-		if (shares_result(info, i) && !is_bare(m, node->arg[i]))
+		if (shares_result(info, i) && !print_is_bare(m, node->arg[i]))
 			return false;
 	return true;
 }
 
-bool literal_needs_type(vyrec_type type, uint64_t bits)
+bool print_literal_needs_type(vyrec_type type, uint64_t bits)
 {
 	return type != VYREC_BOOL && type != VYREC_U32 && type != VYREC_F32 && !is_odd_nan(type, bits);
 }
 
-bool needs_type(const struct vyrec_module *m, vyrec_expr expr)
+bool print_needs_type(const struct vyrec_module *m, vyrec_expr expr)
 {
 	unsigned type = node_of(m, expr)->type;
-	return is_bare(m, expr) && type != VYREC_U32 && type != VYREC_F32;
+	return print_is_bare(m, expr) && type != VYREC_U32 && type != VYREC_F32;
 }
 
 static void put_bare_literal(struct printer *p, const struct vyrec_expr_node *node, print_context context)
@@ -150,10 +161,10 @@ static void put_bare_literal(struct printer *p, const struct vyrec_expr_node *no
 	bool typed =
 	    context == CONTEXT_CAST || (context == CONTEXT_NONE && node->type != VYREC_U32 && node->type != VYREC_F32);
 	if (typed)
-		putf(p, "%s(", vyrec_type_name(node->type));
-	put_literal(p, node->type, node->imm, p->source ? node->pad : 0);
+		print_format(p, "%s(", vyrec_type_name(node->type));
+	print_literal(p, node->type, node->imm, p->source ? node->pad : 0);
 	if (typed)
-		put(p, ")");
+		print_text(p, ")");
 }
 
 /* ---- operations -------------------------------------------------------------------------------------------------- */
@@ -198,12 +209,14 @@ static unsigned level_of(const struct vyrec_module *m, vyrec_expr expr)
 
 static void put_operand(struct printer *p, vyrec_expr expr, print_context context, unsigned least)
 {
-	bool parens = level_of(p->module, expr) < least;
+	unsigned level = level_of(p->module, expr);
+	bool kept = p->source && level < LEVEL_PREFIX && node_of(p->module, expr)->pad == 1;
+	bool parens = level < least || kept;
 	if (parens)
-		put(p, "(");
-	put_expr(p, expr, context);
+		print_text(p, "(");
+	print_expr(p, expr, context);
 	if (parens)
-		put(p, ")");
+		print_text(p, ")");
 }
 
 /* What operand i of an operation finds around it: the type of the result or of a row, or that of an operand beside it. */
@@ -217,7 +230,7 @@ static print_context operand_context(const struct vyrec_module *m, const struct 
 	bool of_result =
 	    (info->result == VYREC_RULE_SAME && leader == 0) || (info->result == VYREC_RULE_ARG1 && leader == 1);
 	for (unsigned k = 0; k < info->arg_count; k++)
-		if ((k == leader || info->args[k] == joins) && !is_bare(m, node->arg[k]))
+		if ((k == leader || info->args[k] == joins) && !print_is_bare(m, node->arg[k]))
 			return CONTEXT_KNOWN;
 	if (i != leader)
 		return CONTEXT_KNOWN; /* the leader says it */
@@ -245,90 +258,90 @@ static void put_op(struct printer *p, const struct vyrec_expr_node *node, print_
 	case VYREC_INFIX: {
 		unsigned level = infix_level(info->text);
 		put_operand(p, node->arg[0], inner[0], level == LEVEL_COMPARE ? level + 1 : level);
-		putf(p, " %s ", info->text);
+		print_format(p, " %s ", info->text);
 		put_operand(p, node->arg[1], inner[1], level + 1);
 		break;
 	}
 	case VYREC_PREFIX:
-		put(p, info->text);
+		print_text(p, info->text);
 		put_operand(p, node->arg[0], inner[0],
 			    hides_sign(p, node, inner[0]) ? LEVEL_PRIMARY + 1 : LEVEL_PREFIX);
 		break;
 	case VYREC_CAST:
-		putf(p, "%s(", info->text);
-		put_expr(p, node->arg[0], CONTEXT_CAST);
-		put(p, ")");
+		print_format(p, "%s(", info->text);
+		print_expr(p, node->arg[0], CONTEXT_CAST);
+		print_text(p, ")");
 		break;
 	default:
-		putf(p, "%s(", info->text);
+		print_format(p, "%s(", info->text);
 		for (unsigned i = 0; i < info->arg_count; i++) {
 			bool odd = (node->code == VYREC_OP_bits_f32_u || node->code == VYREC_OP_bits_f64_u) &&
 				   is_odd_nan(node->type, node_of(p->module, node->arg[i])->imm);
-			put(p, i ? ", " : "");
-			put_expr(p, node->arg[i], odd ? CONTEXT_CAST : inner[i]);
+			print_text(p, i ? ", " : "");
+			print_expr(p, node->arg[i], odd ? CONTEXT_CAST : inner[i]);
 		}
-		put(p, ")");
+		print_text(p, ")");
 	}
 }
 
 /* ---- the others -------------------------------------------------------------------------------------------------- */
 
-void put_place(struct printer *p, vyrec_array array, vyrec_policy policy, vyrec_expr index)
+void print_place(struct printer *p, vyrec_array array, vyrec_policy policy, vyrec_expr index)
 {
-	put_name(p, p->module->arrays[array].name);
-	putf(p, "[%s%s", vyrec_policy_name(policy), policy ? " " : "");
-	put_expr(p, index, CONTEXT_KNOWN);
-	put(p, "]");
+	print_name(p, p->module->arrays[array].name);
+	print_format(p, "[%s%s", vyrec_policy_name(policy), policy ? " " : "");
+	print_expr(p, index, CONTEXT_KNOWN);
+	print_text(p, "]");
 }
 
 static void put_atomic(struct printer *p, const struct vyrec_expr_node *node)
 {
 	const struct vyrec_node_info *info = vyrec_atomic_get_info(node->code);
-	putf(p, "%s(", info->text);
-	put_place(p, node->sym, node->policy, node->arg[0]);
+	print_format(p, "%s(", info->text);
+	print_place(p, node->sym, node->policy, node->arg[0]);
 	for (unsigned i = 0; i < info->arg_count; i++) {
-		put(p, ", ");
-		put_expr(p, node->arg[i + 1], CONTEXT_KNOWN);
+		print_text(p, ", ");
+		print_expr(p, node->arg[i + 1], CONTEXT_KNOWN);
 	}
 	if (node->order != VYREC_ORDER_RELAXED || node->scope != VYREC_SCOPE_DEVICE)
-		putf(p, ", %s", vyrec_order_name(node->order));
+		print_format(p, ", %s", vyrec_order_name(node->order));
 	if (node->scope != VYREC_SCOPE_DEVICE)
-		putf(p, ", %s", vyrec_scope_name(node->scope));
-	put(p, ")");
+		print_format(p, ", %s", vyrec_scope_name(node->scope));
+	print_text(p, ")");
 }
 
 static void put_collective(struct printer *p, const struct vyrec_expr_node *node)
 {
 	const struct vyrec_node_info *info = vyrec_collective_get_info(node->code);
-	putf(p, "%s(", info->text);
-	put_expr(p, node->arg[0], info->args[0] == VYREC_RULE_BOOL ? CONTEXT_KNOWN : CONTEXT_NONE);
+	print_format(p, "%s(", info->text);
+	print_expr(p, node->arg[0], info->args[0] == VYREC_RULE_BOOL ? CONTEXT_KNOWN : CONTEXT_NONE);
 	if (info->arg_count > 1) {
-		put(p, ", ");
-		put_expr(p, node->arg[1], CONTEXT_KNOWN);
+		print_text(p, ", ");
+		print_expr(p, node->arg[1], CONTEXT_KNOWN);
 	}
-	put(p, ")");
+	print_text(p, ")");
 }
 
 static void put_call(struct printer *p, const struct vyrec_expr_node *node)
 {
-	put_name(p, p->module->fns[node->sym].name);
-	put(p, "(");
+	print_name(p, p->module->fns[node->sym].name);
+	print_text(p, "(");
 	for (uint32_t i = 0; i < node->count; i++) {
-		put(p, i ? ", " : "");
-		put_expr(p, p->module->refs[node->list + i], CONTEXT_KNOWN);
+		print_text(p, i ? ", " : "");
+		print_expr(p, p->module->refs[node->list + i], CONTEXT_KNOWN);
 	}
-	put(p, ")");
+	print_text(p, ")");
 }
 
 static void put_logical(struct printer *p, const struct vyrec_expr_node *node)
 {
 	bool both = node->kind == VYREC_EXPR_ANDALSO;
 	put_operand(p, node->arg[0], CONTEXT_KNOWN, both ? LEVEL_AND : LEVEL_OR);
-	put(p, both ? " && " : " || ");
+	print_text(p, both ? " && " : " || ");
 	put_operand(p, node->arg[1], CONTEXT_KNOWN, both ? LEVEL_AND + 1 : LEVEL_OR + 1);
 }
 
-void put_expr(struct printer *p, vyrec_expr expr, print_context context)
+void print_expr(struct printer *p, vyrec_expr expr, print_context context)
 {
 	const struct vyrec_module *m = p->module;
 	const struct vyrec_expr_node *node = node_of(m, expr);
@@ -337,13 +350,13 @@ void put_expr(struct printer *p, vyrec_expr expr, print_context context)
 		if (is_bare_literal(node))
 			put_bare_literal(p, node, context);
 		else
-			put_literal(p, node->type, node->imm, 0);
+			print_literal(p, node->type, node->imm, 0);
 		break;
 	case VYREC_EXPR_CONST:
-		put_name(p, m->consts[node->sym].name);
+		print_name(p, m->consts[node->sym].name);
 		break;
 	case VYREC_EXPR_LOCAL:
-		put_name(p, m->locals[node->sym].name);
+		print_name(p, m->locals[node->sym].name);
 		break;
 	case VYREC_EXPR_OP:
 		put_op(p, node, context);
@@ -353,22 +366,22 @@ void put_expr(struct printer *p, vyrec_expr expr, print_context context)
 		put_logical(p, node);
 		break;
 	case VYREC_EXPR_LOAD:
-		put_place(p, node->sym, node->policy, node->arg[0]);
+		print_place(p, node->sym, node->policy, node->arg[0]);
 		break;
 	case VYREC_EXPR_LENGTH:
-		put(p, "length(");
-		put_name(p, m->arrays[node->sym].name);
-		put(p, ")");
+		print_text(p, "length(");
+		print_name(p, m->arrays[node->sym].name);
+		print_text(p, ")");
 		break;
 	case VYREC_EXPR_ARG:
-		put(p, "arg[");
-		put_expr(p, node->arg[0], CONTEXT_KNOWN);
-		put(p, "]");
+		print_text(p, "arg[");
+		print_expr(p, node->arg[0], CONTEXT_KNOWN);
+		print_text(p, "]");
 		break;
 	case VYREC_EXPR_BUILTIN:
-		put(p, vyrec_builtin_get_info(node->code)->text);
+		print_text(p, vyrec_builtin_get_info(node->code)->text);
 		if (vyrec_builtin_get_info(node->code)->flags & VYREC_HAS_AXIS)
-			putf(p, "(%u)", (unsigned)node->imm);
+			print_format(p, "(%u)", (unsigned)node->imm);
 		break;
 	case VYREC_EXPR_COLLECTIVE:
 		put_collective(p, node);
@@ -380,6 +393,6 @@ void put_expr(struct printer *p, vyrec_expr expr, print_context context)
 		put_call(p, node);
 		break;
 	default:
-		put(p, "?");
+		print_text(p, "?");
 	}
 }

@@ -421,17 +421,13 @@ static void format_keeps_the_layout(void **state)
 	    "    if v == 0 { return }\n    for i in 0 .. v {\n      a[i] = 0xdead\n      // end of for\n    }\n"
 	    "    switch v {\n      case 1 { a[0] = 1 }\n      // otherwise\n      default {\n        a[0] = 2\n      "
 	    "}\n    }\n"
-	    "    // end of op\n  }\n}\n// tail\n";
+	    "    let w = (v >> 8) ^ v + 1   // in a\n    let long_name = -(w * 2)   // column\n"
+	    "    region \"caf\xc3\xa9\" {}\n    // end of op\n  }\n}\n// tail\n";
 	char *out;
 	struct vyrec_module *m = parse_or_fail(text, sizeof text - 1);
 	vyrec_module_destroy(round_trip(m, VYREC_PRINT_COMMENTS, &out));
 	vyrec_module_destroy(m);
-	char want[sizeof text + 16];
-	strcpy(want, text);
-	char *binary = strstr(want, "0b101"); /* the value is canonical, only hexadecimal stays */
-	memcpy(binary, "5", 1);
-	memmove(binary + 1, binary + 5, strlen(binary + 5) + 1);
-	assert_string_equal(out, want);
+	assert_string_equal(out, text);
 	free(out);
 }
 
