@@ -1,9 +1,9 @@
 /* stream.h - private to the stream: what the pipeline asks of the thing that moves file bytes.
  *
- * The pipeline (stream.c) owns chunks and read records; an engine only carries records: it is given some, and gives each
- * back exactly once with `result` set. One read of a chunk is under way at a time, so an engine made for `depth` chunks
- * is never given more than `depth` records at once and needs no back-pressure of its own. Tests put their own engine
- * under a stream to inject errors and to reorder completions.
+ * The pipeline (stream.c) owns chunks and read records; an engine only carries records: it is given some, and gives
+ * each back exactly once with `result` set. One read of a chunk is under way at a time, so an engine made for
+ * `depth` chunks is never given more than `depth` records at once and needs no back-pressure of its own. Tests put
+ * their own engine under a stream to inject errors and to reorder completions.
  */
 #ifndef VYRE_STREAM_PRIVATE_H
 #define VYRE_STREAM_PRIVATE_H

@@ -1,7 +1,7 @@
 /* stream_slots.c - the stream's half that faces the ring: whole chunks -> slots -> ended slots -> free chunks.
  *
- * In: chunks whose bytes are all there; out: done calls. One publish carries up to PUBLISH_SLOTS slots, one poll looks at
- * POLL_WINDOW tickets: per chunk that leaves a copy of its slots and one look at its result.
+ * In: chunks whose bytes are all there; out: done calls. One publish carries up to PUBLISH_SLOTS slots, one poll
+ * looks at POLL_WINDOW tickets: per chunk that leaves a copy of its slots and one look at its result.
  * Invariants: slots lie in `slots` in the order of `ready`, so a batch is one run of memory; tickets lie in order of
  * publication, and an ended one leaves a gap (0) that goes when the list is moved together.
  * Why not one publish a chunk: publishing and waking cost the same for one slot and for many.

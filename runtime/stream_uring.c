@@ -1,13 +1,13 @@
 /* stream_uring.c - the stream engine on io_uring.
  *
- * In: read records; out: the same records with `result` set. The pool is registered so that the kernel pins it once, and
- * files that many reads use are registered too; both are speed only, and each is left out where it is refused (the
- * memlock limit, an old kernel). submit makes one system call for all its reads, reap none.
- * Invariant: a record is in exactly one of: `queued` (an entry of the submission ring that the kernel has not taken), the
- * kernel (`under_way` counts them), `failed` (the kernel takes no more, see `broken`), the pipeline. The submission ring
- * has at least `depth` entries, and no more than `depth` records exist: an entry is always there.
- * Why not IORING_SETUP_SINGLE_ISSUER | DEFER_TASKRUN: they tie the ring to one thread for life; a stream may be pumped by
- * one thread now and another later.
+ * In: read records; out: the same records with `result` set. The pool is registered so that the kernel pins it once,
+ * and files that many reads use are registered too; both are speed only, and each is left out where it is refused
+ * (the memlock limit, an old kernel). submit makes one system call for all its reads, reap none.
+ * Invariant: a record is in exactly one of: `queued` (an entry of the submission ring that the kernel has not
+ * taken), the kernel (`under_way` counts them), `failed` (the kernel takes no more, see `broken`), the pipeline. The
+ * submission ring has at least `depth` entries, and no more than `depth` records exist: an entry is always there.
+ * Why not IORING_SETUP_SINGLE_ISSUER | DEFER_TASKRUN: they tie the ring to one thread for life; a stream may be
+ * pumped by one thread now and another later.
  */
 #include <errno.h>
 #include <liburing.h>

@@ -1,7 +1,8 @@
 /* main.c - vyre-run: runs one unit of a blob from the command line.
  *
- * In: a blob, buffers from files or zeroed, slots from the command line or as JSON lines; out: a line a slot, log lines,
- * dumps of buffers. Exit status: 0 all ran, 1 a fault, a timeout or input that could not be used, 2 a wrong command line.
+ * In: a blob, buffers from files or zeroed, slots from the command line or as JSON lines; out: a line a slot, log
+ * lines, dumps of buffers. Exit status: 0 all ran, 1 a fault, a timeout or input that could not be used, 2 a wrong
+ * command line.
  * Everything goes through vyre.h, as a product would.
  */
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* value.c - values as text, by element type.
  *
- * In: text of the command line or of JSON, bytes of a buffer; out: ARG words, text. A value that its type cannot hold is
- * refused, never cut: `-1` is no u32, 256 is no u8. One function a direction, so that arguments, JSON and dumps agree.
+ * In: text of the command line or of JSON, bytes of a buffer; out: ARG words, text. A value that its type cannot
+ * hold is refused, never cut: `-1` is no u32, 256 is no u8. One function a direction, so that arguments, JSON and
+ * dumps agree.
  */
 #include <errno.h>
 #include <inttypes.h>
