@@ -248,6 +248,9 @@ static void parse_unit(struct parser *p, bool program)
 		parser_error(p, node.loc, "the '{' of this %s is never closed; add '}'", program ? "program" : "set");
 	else
 		parser_accept(p, TOKEN_RBRACE);
+	p->module->units[p->unit].items = vyrec_add_refs(p->module, p->items.items, p->items.count);
+	p->module->units[p->unit].item_count = p->items.count / 2;
+	p->items.count = 0;
 	read_unit_bodies(p);
 	for (uint32_t i = 0; i < p->op_capacity; i++)
 		p->ops[i] = 0;
@@ -354,6 +357,7 @@ static void parser_finish(struct parser *p)
 {
 	free(p->symbols);
 	vyrec_list_free(&p->scope);
+	vyrec_list_free(&p->items);
 	vyrec_list_free(&p->dispatched);
 	free(p->notes);
 	free(p->consts);

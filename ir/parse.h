@@ -73,6 +73,7 @@ struct parser {
 	uint32_t const_capacity;
 	struct pending_body *bodies;
 	uint32_t body_count, body_capacity;
+	struct vyrec_list items;      /* of the unit: pairs (vyrec_item, index) */
 	vyrec_loc switch_end;	      /* of the switch just read */
 	struct vyrec_list dispatched; /* pairs (name, loc): programs to look for at the end */
 	vyrec_handler *ops;	      /* of the unit, by vyrec_name */

@@ -86,6 +86,13 @@ static uint32_t parse_params(struct parser *p, uint32_t *count)
 	return vyrec_add_refs(p->module, params, n);
 }
 
+/* Items are gathered apart: the unit's list is to be one run, and parameters go to the same table. */
+static void add_item(struct parser *p, vyrec_item item, uint32_t index)
+{
+	vyrec_list_push(&p->items, item);
+	vyrec_list_push(&p->items, index);
+}
+
 static void parse_buffer(struct parser *p)
 {
 #define X(name, value, text) text,
@@ -119,7 +126,7 @@ static void parse_buffer(struct parser *p)
 		return;
 	vyrec_array array = vyrec_add_array(p->module, &node);
 	parser_declare(p, node.name, SYMBOL_ARRAY, array, node.loc);
-	vyrec_unit_add_item(p->module, p->unit, VYREC_ITEM_BUFFER, array);
+	add_item(p, VYREC_ITEM_BUFFER, array);
 }
 
 static void parse_const(struct parser *p)
@@ -141,7 +148,7 @@ static void parse_const(struct parser *p)
 		layout->typed_consts[index] = 1;
 	}
 	parser_declare(p, node.name, SYMBOL_CONST, index, node.loc);
-	vyrec_unit_add_item(p->module, p->unit, VYREC_ITEM_CONST, index);
+	add_item(p, VYREC_ITEM_CONST, index);
 	skip_expression(p);
 }
 
@@ -181,7 +188,7 @@ static void parse_fn_item(struct parser *p)
 	if (!fn)
 		return;
 	parser_declare(p, p->module->fns[fn].name, SYMBOL_FN, fn, p->module->fns[fn].loc);
-	vyrec_unit_add_item(p->module, p->unit, VYREC_ITEM_FN, fn);
+	add_item(p, VYREC_ITEM_FN, fn);
 	skip_braces(p);
 }
 
@@ -219,7 +226,7 @@ static void parse_op(struct parser *p)
 		parser_error(p, node.loc, "op '%s' is already declared in this set; choose another name",
 			     vyrec_name_text(p->module, node.name));
 	p->ops[node.name] = handler;
-	vyrec_unit_add_item(p->module, p->unit, VYREC_ITEM_HANDLER, handler);
+	add_item(p, VYREC_ITEM_HANDLER, handler);
 	keep_body(p, 0, handler, node.loc);
 	skip_braces(p);
 }
@@ -244,7 +251,7 @@ static void parse_shared_item(struct parser *p)
 			     "a shared array of a set; declare it at the start of the op that uses it");
 	vyrec_array array = parser_shared(p);
 	if (array)
-		vyrec_unit_add_item(p->module, p->unit, VYREC_ITEM_SHARED, array);
+		add_item(p, VYREC_ITEM_SHARED, array);
 }
 
 void parser_item(struct parser *p)

@@ -29,20 +29,26 @@ void print_statements(struct printer *p, vyrec_block block)
 		put_stmt(p, p->module->refs[node.first + i]);
 }
 
-/* `{ a; b }` where the source had the whole statement on one line and it fits; else undone. */
-static bool put_short_block(struct printer *p, vyrec_block block)
+/* `{ a; b }` */
+static void put_flat_block(struct printer *p, vyrec_block block)
 {
-	struct printer before = *p;
 	struct vyrec_block_node node = p->module->blocks[block];
 	print_text(p, "{");
-	p->flat = true;
 	for (uint32_t i = 0; i < node.count; i++) {
 		print_text(p, i ? "; " : " ");
 		put_stmt(p, p->module->refs[node.first + i]);
 	}
-	p->flat = before.flat;
 	print_text(p, node.count ? " }" : "}");
-	size_t line = p->bytes;
+}
+
+/* On one line if it fits and nothing in it needs lines of its own (a switch does); else undone. */
+static bool put_short_block(struct printer *p, vyrec_block block)
+{
+	struct printer before = *p;
+	p->flat = true;
+	put_flat_block(p, block);
+	p->flat = false;
+	size_t line = before.bytes;
 	while (line && p->text[line - 1] != '\n')
 		line--;
 	if (p->bytes - line <= MAX_LINE && !memchr(p->text + before.bytes, '\n', p->bytes - before.bytes))
@@ -59,7 +65,11 @@ void print_block(struct printer *p, vyrec_block block)
 	vyrec_loc end = print_block_end(p, block);
 	bool commented = p->source && p->comment < m->comment_count && m->comments[p->comment].loc < end;
 	bool one_line = p->source && end && VYREC_LOC_LINE(print_block_start(p, block)) == VYREC_LOC_LINE(end);
-	if (!commented && (one_line || p->flat || !m->blocks[block].count) && put_short_block(p, block))
+	if (p->flat) { /* the outermost block on the line decides, once: trying each would take exponential time */
+		put_flat_block(p, block);
+		return;
+	}
+	if (!commented && (one_line || !m->blocks[block].count) && put_short_block(p, block))
 		return;
 	print_open(p);
 	print_statements(p, block);

@@ -441,6 +441,8 @@ static void limits_are_refused_with_their_number(void **state)
 	wrapped(IN_OP "region \"", "n", "\" {}", "", "}}", 4097, false, "4096");
 	wrapped(IN_OP "let v = ", "1", "", "", "}}", 1000, false, "256");
 	wrapped(IN_OP, "a[0] = 1\n", "", "", "}}", 400000, false, "1048576");
+	wrapped("set s {", "fn g%u(a: u32) {}\n", "", "", "}", 100000, true,
+		""); /* no limit, and no square of the number */
 	wrapped("", " ", "", "", "", (16 << 20) + 1, false, "16777216");
 }
 

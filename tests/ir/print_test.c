@@ -431,6 +431,26 @@ static void format_keeps_the_layout(void **state)
 	free(out);
 }
 
+/* Blocks that stand on one line, too long for one: time must not grow with the power of the depth. */
+static void deep_lines_are_broken(void **state)
+{
+	(void)state;
+	static const char head[] = "set s {\n  op o = 0x1 () by lane { ";
+	char text[2048], *out;
+	strcpy(text, head);
+	for (unsigned i = 0; i < 60; i++)
+		strcat(text, "block { ");
+	for (unsigned i = 0; i < 60; i++)
+		strcat(text, "} ");
+	strcat(text, "}\n}\n");
+	struct vyrec_module *m = parse_or_fail(text, strlen(text));
+	vyrec_module_destroy(round_trip(m, VYREC_PRINT_COMMENTS, &out));
+	vyrec_module_destroy(m);
+	for (const char *line = out; *line; line += strcspn(line, "\n") + 1)
+		assert_true(strcspn(line, "\n") <= 140);
+	free(out);
+}
+
 /* ---- what passes make --------------------------------------------------------------------------------------------- */
 
 /* A lowered program: a feed, ops kept for the tables, traps that name their fault, blocks with labels, a catch. */
@@ -479,6 +499,7 @@ int main(void)
 	    cmocka_unit_test(random_trees_come_back),
 	    cmocka_unit_test(no_comment_is_lost),
 	    cmocka_unit_test(format_keeps_the_layout),
+	    cmocka_unit_test(deep_lines_are_broken),
 	    cmocka_unit_test(lowered_programs_come_back),
 	    cmocka_unit_test(reserved_names_are_told),
 	};
