@@ -12,7 +12,8 @@
  *
  * Invariant: index arithmetic is u32 and wraps; index(i) = first + scale * (i - from) modulo 2^32 when the index is of
  * first degree in the counter. If first + scale * (to - 1 - from), computed without wrap, is below the length, then every
- * index is, and none wraps. If there is no turn (from >= to) either version does nothing. What the check reads does not
+ * index is, and none wraps. A step is positive by its form (the verifier's rule), so the counter stays from `from` up to
+ * `to - 1` whatever it is. If there is no turn (from >= to) either version does nothing. What the check reads does not
  * change in the loop, and has no effect. A length does not change while a program runs.
  *
  * The region's name keeps a loop from being versioned again when the pass runs twice. Loops that hold barriers,
@@ -331,10 +332,8 @@ static bool version_loop(struct hoister *h, vyrec_stmt loop, struct vyrec_list *
 	const struct vyrec_stmt_node *n = &m->stmts[loop];
 	struct vyrec_walker scan = {.stmt = scan_stmt, .expr = scan_expr, .user = h};
 	struct vyrec_walker cover = {.stmt = cover_stmt, .expr = cover_expr, .user = h};
-	uint64_t step;
 	bool done = false;
-	if (n->local >= h->local_count || m->locals[n->local].type != VYREC_U32 ||
-	    (n->expr[2] && (!vyrec_expr_is_lit(m, n->expr[2], &step) || !step)))
+	if (n->local >= h->local_count || m->locals[n->local].type != VYREC_U32)
 		return false;
 	h->counter = n->local;
 	h->inside = vyrec_alloc(m->local_count * sizeof *h->inside);

@@ -14,6 +14,9 @@
 
 #include "passes/lift.h"
 
+/* A body nests at most VYREC_MAX_NESTING deep in the text; some levels are left for the passes behind this one. */
+enum { MAX_DEPTH = VYREC_MAX_TREE_DEPTH - VYREC_MAX_NESTING - 32 };
+
 struct inliner {
 	struct vyrec_lifter lifter; /* first: the lifter's functions get this */
 	struct vyrec_diags *diags;
@@ -105,6 +108,28 @@ static vyrec_expr splice_body(struct inliner *in, struct vyrec_list *body, const
 	return result ? vyrec_make_get(m, result, loc) : 0;
 }
 
+/* Refuses what would grow past the limits of a module, with its numbers. */
+static bool fits(struct inliner *in, const struct vyrec_fn_node *fn, vyrec_loc loc)
+{
+	const struct vyrec_module *m = in->lifter.m;
+	const char *name = vyrec_name_text(m, fn->name);
+	if (m->expr_count + m->stmt_count > VYREC_MAX_NODES)
+		vyrec_diags_add(
+		    in->diags, VYREC_ERROR, "", loc,
+		    "the module grows past %d statements and expressions when `%s` is inlined; call it less "
+		    "often, or make it smaller",
+		    VYREC_MAX_NODES, name);
+	else if (in->lifter.depth > MAX_DEPTH)
+		vyrec_diags_add(
+		    in->diags, VYREC_ERROR, "", loc,
+		    "the call of `%s` stands %u blocks deep when the calls around it are inlined, the limit is "
+		    "%d; nest fewer calls inside loops and branches",
+		    name, in->lifter.depth, MAX_DEPTH);
+	else
+		return true;
+	return false;
+}
+
 static void lower_call(struct vyrec_lifter *lifter, vyrec_expr e)
 {
 	struct inliner *in = (struct inliner *)lifter;
@@ -112,11 +137,7 @@ static void lower_call(struct vyrec_lifter *lifter, vyrec_expr e)
 	struct vyrec_expr_node call = m->exprs[e];
 	struct vyrec_fn_node fn = m->fns[call.sym];
 	char name[VYREC_MAX_NAME_BYTES + 16];
-	if (m->expr_count + m->stmt_count > VYREC_MAX_NODES) {
-		vyrec_diags_add(in->diags, VYREC_ERROR, "", call.loc,
-				"the module grows past %u statements and expressions when `%s` is inlined; "
-				"call it less often, or make it smaller",
-				(unsigned)VYREC_MAX_NODES, vyrec_name_text(m, fn.name));
+	if (!fits(in, &fn, call.loc)) {
 		lifter->stop = true;
 		return;
 	}

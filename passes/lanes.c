@@ -125,8 +125,10 @@ static bool narrow_body(struct vyrec_module *m, vyrec_block block)
 	bool changed = false;
 	struct vyrec_walker walker = {.expr = narrow_expr, .user = &changed};
 	struct vyrec_list list = {0};
+	uint32_t before = m->expr_count;
 	vyrec_lift_into(&lifter, block, &list);
 	vyrec_take_list(m, block, &list);
+	changed = m->expr_count != before;
 	vyrec_walk_block(m, block, &walker);
 	changed |= narrow_block(m, block);
 	return changed;

@@ -103,7 +103,9 @@ void vyrec_lift_into(struct vyrec_lifter *l, vyrec_block block, struct vyrec_lis
 {
 	struct vyrec_list *outer = l->out;
 	l->out = out;
+	l->depth++;
 	for (uint32_t i = 0; i < l->m->blocks[block].count && !l->stop; i++)
 		lift_stmt(l, vyrec_block_stmt(l->m, block, i));
+	l->depth--;
 	l->out = outer;
 }

@@ -14,6 +14,7 @@ struct vyrec_lifter {
 	struct vyrec_list *out; /* statements in front of the one being looked at */
 	bool drops_void;	/* an EXPR statement that is a lifted node goes away */
 	bool stop;		/* set by lower: an error, leave quickly */
+	uint32_t depth;		/* blocks around the statement at hand */
 };
 /* Copies the statements of a block to the list, everything wanted lifted, child blocks included. */
 void vyrec_lift_into(struct vyrec_lifter *lifter, vyrec_block block, struct vyrec_list *out);

@@ -124,9 +124,11 @@ static void test_versions(void **state)
 	RIG_EXPECT(text, "op sum",
 		   "if (u64(base + from) + u64(span) < u64(length(b))) & (u64(from) + u64(span) < u64(length(b))) {",
 		   "b[unchecked base + i", "b[unchecked i", "} else {", "region \"checked\" {",
-		   "b[checked base + i] + b[checked i]", "op edges", "b[unchecked base + i", "t[unchecked base - i",
-		   "b[unchecked base * i", "op nested", "b[checked y]", "b[unchecked y * wide + k", "op moving",
-		   "b[checked at + i", "b[checked b[unchecked i", "] = 5", "atomic_add(b[unchecked i");
+		   "b[checked base + i] + b[checked i]", "op edges",
+		   "(u64(base - last_2) + u64(span_2) < u64(length(t)))", "b[unchecked base + i",
+		   "t[unchecked base - i", "b[unchecked base * i", "op nested", "b[checked y]",
+		   "b[unchecked y * wide + k", "op moving", "b[checked at + i", "b[checked b[unchecked i", "] = 5",
+		   "b[checked i", "] = 6", "atomic_add(b[unchecked i");
 }
 
 static void test_meaning(void **state)

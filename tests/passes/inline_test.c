@@ -96,13 +96,37 @@ static void test_explosion(void **state)
 	vyrec_module_destroy(m);
 }
 
+/* Each call stands in ten ifs of the one before. */
+static void test_depth(void **state)
+{
+	char text[16384] = "set s {\n  fn fn_0(x: u32) -> u32 { return x + 1 }\n";
+	struct vyrec_pass_options options = rig_options();
+	struct vyrec_diags diags = {0};
+	(void)state;
+	for (unsigned i = 1; i <= 24; i++) {
+		char *at = text + strlen(text);
+		at += sprintf(at, "  fn fn_%u(x: u32) -> u32 {\n", i);
+		for (unsigned k = 0; k < 10; k++)
+			at += sprintf(at, "if x > %u {\n", k);
+		at += sprintf(at, "return fn_%u(x)\n", i - 1);
+		for (unsigned k = 0; k < 10; k++)
+			at += sprintf(at, "}\n");
+		sprintf(at, "return x\n}\n");
+	}
+	strcat(text, "  op o = 0x100 (n: u32) by lane { result(0, fn_24(n)) }\n}\n");
+	struct vyrec_module *m = rig_parse(text);
+	assert_false(vyrec_run_pass(m, VYREC_PASS_inline, &options, &diags));
+	assert_int_equal(diags.errors, 1);
+	assert_non_null(strstr(diags.items[0].message, "blocks deep"));
+	vyrec_diags_finish(&diags);
+	vyrec_module_destroy(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_meaning),
-	    cmocka_unit_test(test_nothing_left),
-	    cmocka_unit_test(test_text),
-	    cmocka_unit_test(test_explosion),
+	    cmocka_unit_test(test_meaning),   cmocka_unit_test(test_nothing_left), cmocka_unit_test(test_text),
+	    cmocka_unit_test(test_explosion), cmocka_unit_test(test_depth),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

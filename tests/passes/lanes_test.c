@@ -17,23 +17,31 @@ static const char any_width[] =
     "  }\n"
     "}\n";
 
-static const char one_lane[] = "set one {\n"
-			       "  buffer out: u32[64]\n"
-			       "  fn bump(i: u32) -> u32 { return atomic_add(out[i], 1) }\n"
-			       "  op words = 0x100 (a: u32, b: u32) by workgroup(1) {\n"
-			       "    result(0, shuffle(a, b & 1))\n"
-			       "    result(1, subgroup_broadcast(out[3] + bump(3), bump(4) & 1))\n"
-			       "    result(2, broadcast(bump(5), bump(5) & 0))\n"
-			       "    result(3, u32(ballot(a > 5)) + lane + lanes + subgroup_size + subgroup_lane)\n"
-			       "    barrier\n"
-			       "    reduce_add(bump(6))\n"
-			       "  }\n"
-			       "}\n"
-			       "program grid workgroup(1, 1, 1) {\n"
-			       "  buffer seen: u32[16]\n"
-			       "  body { seen[global_id(0) + 3 * global_id(1) + 6 * local_id(2)] = workgroup_id(0) + "
-			       "10 * workgroup_id(1) + lanes }\n"
-			       "}\n";
+static const char one_lane[] =
+    "set one {\n"
+    "  buffer out: u32[64]\n"
+    "  fn bump(i: u32) -> u32 { return atomic_add(out[i], 1) }\n"
+    "  op words = 0x100 (a: u32, b: u32) by workgroup(1) {\n"
+    "    result(0, shuffle(a, b & 1))\n"
+    "    result(1, subgroup_broadcast(out[3] + bump(3), bump(4) & 1))\n"
+    "    result(2, broadcast(bump(5), bump(5) & 0))\n"
+    "    result(3, u32(ballot(a > 5)) + lane + lanes + subgroup_size + subgroup_lane)\n"
+    "    barrier\n"
+    "    reduce_add(bump(6))\n"
+    "  }\n"
+    "}\n"
+    "program lone workgroup(1) {\n"
+    "  buffer count: u32[16]\n"
+    "  body {\n"
+    "    let w = workgroup_id(0) + 3 * workgroup_id(1)\n"
+    "    count[w] = broadcast(atomic_add(count[w + 8], 1), atomic_add(count[w + 8], 2) & 0)\n"
+    "  }\n"
+    "}\n"
+    "program grid workgroup(1, 1, 1) {\n"
+    "  buffer seen: u32[16]\n"
+    "  body { seen[global_id(0) + 3 * global_id(1) + 6 * local_id(2)] = workgroup_id(0) + "
+    "10 * workgroup_id(1) + lanes }\n"
+    "}\n";
 
 /* Everything that lanes can do around a meeting point. */
 static const char fixed[] =
