@@ -134,6 +134,24 @@ stage_fuzz() {
 	((${#names[@]})) || report 'fuzz: no fuzzer was built' 0 1 "$(date +%s%N)"
 }
 
+# Twice COUNT random handlers from two seeds, side by side.
+differential() {
+	local first rc=0
+	build/tests/differential_test "$1" 1 &
+	first=$!
+	build/tests/differential_test "$1" 1000001 || rc=1
+	wait $first && return $rc
+}
+
+# The test programs of the loader; the thread sanitizer has nothing to say about the compiler, which has one thread.
+runtime_tests() {
+	local file
+	for file in tests/runtime/*_test.c; do
+		file=${file##*/}
+		echo "runtime_${file%.c}"
+	done
+}
+
 test_quick() {
 	stage_check
 	stage_build release 'build' all || return
@@ -144,10 +162,13 @@ test_quick() {
 
 test_full() {
 	test_quick
+	stage ring-stress 'ring stress, 10,000,000 slots' build/tests/runtime_ring_stress_test 10000000
+	stage differential '10,000 random handlers, cpu against interpreter' differential 5000
 	stage_build asan 'build with address and UB sanitizers' all &&
 		stage_ctest asan 'C tests, address and UB sanitizers' &&
 		stage_lit asan 'text tests, address and UB sanitizers'
-	stage_build tsan 'build with the thread sanitizer' all && stage_ctest tsan 'ring and stream, thread sanitizer' -R '^runtime_'
+	stage_build tsan 'build with the thread sanitizer' $(runtime_tests) &&
+		stage_ctest tsan 'ring and stream, thread sanitizer' -R '^runtime_'
 	stage_build fuzz 'build of the fuzzers' fuzzers && stage_fuzz 60
 }
 
@@ -164,7 +185,6 @@ command_test() {
 	mkdir -p "$LOG"
 	# shellcheck source=/dev/null
 	. tools/dev.d/check.sh
-	export VYRE_TEST_MODE=$mode
 	"test_$mode"
 	say "$mode test of $(seconds_since "$start") s; logs in build/log"
 	say "$TOTAL_PASSED passed, $TOTAL_FAILED failed"
