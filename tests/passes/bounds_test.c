@@ -111,7 +111,7 @@ static const char loops[] = "set loops {\n"
 			    "    var at: u32 = x\n"
 			    "    var other: u32 = 3\n"
 			    "    for i in 0 .. n & 31 { b[at + i] = 1; at = at + b[i]; b[b[i] + i] = 2; b[other + i] = "
-			    "5; atomic_add(b[i + x], 1) }\n"
+			    "5; b[i * i + x] = 6; atomic_add(b[i + x], 1) }\n"
 			    "    result(0, at)\n"
 			    "  }\n"
 			    "}\n";
