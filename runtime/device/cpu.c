@@ -1,8 +1,7 @@
 /* cpu.c - the cpu device: host memory, native images, threads for workgroups.
  *
  * In: what device.h asks. Out: memory in whole pages, slices by processor level, and the function table. Always there.
- * A buffer's memory ends on a page border, so a vector load that starts inside it never leaves mapped memory by more
- * than the loader's own bounds allow.
+ * Behind every buffer lie at least 64 mapped bytes: a vector that is loaded whole for its first elements stays inside.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -95,15 +94,17 @@ static uint32_t cpu_fit(const struct vyre_device *device, const struct vyre_blob
 	return slice->target;
 }
 
+static const uint64_t tail_bytes = 64;
+
 static vyre_status cpu_memory_create(struct vyre_memory *memory)
 {
-	memory->data = vyre_pages_alloc(memory->bytes);
+	memory->data = vyre_pages_alloc(memory->bytes + tail_bytes);
 	return memory->data ? VYRE_OK : vyre_fail_nomem("a buffer", memory->bytes);
 }
 
 static void cpu_memory_destroy(struct vyre_memory *memory)
 {
-	vyre_pages_free(memory->data, memory->bytes);
+	vyre_pages_free(memory->data, memory->bytes + tail_bytes);
 }
 
 static void cpu_memory_write(struct vyre_memory *memory, uint64_t offset, const void *data, uint64_t bytes)
