@@ -3,8 +3,9 @@
  *   parse.c       a file: units, bodies, the order of reading, the prelude
  *   parse_item.c  declarations: the first reading of a unit
  *   parse_token.c tokens, errors, limits
- *   parse_stmt.c  statements and blocks
- *   parse_effect.c  the statements that are one line
+ *   parse_stmt.c  statements, blocks, control
+ *   parse_var.c   declarations, assignments, calls for their effect
+ *   parse_effect.c  barriers, copies, traps, records, what only handlers do
  *   parse_expr.c  expressions: precedence, calls, places
  *   parse_type.c  types of expressions: literals take theirs from what they meet
  *   parse_name.c  words, visible names, the nearest known name
@@ -180,6 +181,16 @@ void parser_note_place(vyrec_loc **places, uint32_t *capacity, uint32_t index, v
 /* Skips to the end of a broken statement. */
 void parser_recover(struct parser *p);
 bool parser_end_statement(struct parser *p);
+
+/* parse_var.c */
+vyrec_local parser_declare_local(struct parser *p, vyrec_name name, vyrec_local_kind kind, vyrec_type type,
+				 vyrec_loc loc);
+vyrec_array parser_shared(struct parser *p); /* at `shared`; 0 after an error */
+bool parser_stmt_let(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_var(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_assign(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_store(struct parser *p, struct vyrec_stmt_node *node);
+bool parser_stmt_call(struct parser *p, struct vyrec_stmt_node *node);
 
 /* parse_effect.c: one reader a kind of statement, behind its word */
 bool parser_stmt_barrier(struct parser *p, struct vyrec_stmt_node *node);
