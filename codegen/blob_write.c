@@ -76,7 +76,7 @@ static void add_fault(struct writer *w, const struct vyrec_stmt_node *s)
 					   .file = name(w, w->source, w->source->file),
 					   .line = VYREC_LOC_LINE(s->loc),
 					   .column = VYREC_LOC_COLUMN(s->loc)};
-	if ((s->imm == 0 || s->imm == VYRE_FAULT_TRAP) && literal(w->source, s->expr[0], &row.code))
+	if (!s->expr[1] && (s->imm == 0 || s->imm == VYRE_FAULT_TRAP) && literal(w->source, s->expr[0], &row.code))
 		append(&w->faults, &row, sizeof row);
 }
 

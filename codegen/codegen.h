@@ -12,7 +12,7 @@ struct vyrec_target {
 	const char *backend;  /* LLVM target to initialise: "X86" */
 	const char *vector_bits; /* widest vector that the optimiser should use */
 	bool one_lane;        /* a workgroup is one lane: the pass `lanes` must have run */
-	bool has_f64, has_f16, has_fma; /* without fma: f32 by way of f64, f64 refused */
+	bool has_f64, has_f16, has_fma; /* without fma: f32 by way of f64, f64 in integers (llvm_fma.c) */
 	bool has_device_barrier, has_dispatch;
 	const char *meaning;
 };

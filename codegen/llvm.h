@@ -2,6 +2,7 @@
  *
  *   llvm_unit.c    one LLVM function for a program: prologue, types, diagnostics of what a target cannot do
  *   llvm_stmt.c    statements        llvm_expr.c  expressions but operations       llvm_ops.c  rows of ops.def
+ *   llvm_fma.c     fma where the target has none
  *   llvm_memory.c  bounds policies, loads, stores, atomics, the debug log
  *   llvm_emit.c    target machine, optimiser, object and text forms
  *   llvm_guard.c   keeps a fatal error of LLVM inside one call
@@ -74,6 +75,10 @@ LLVMValueRef lower_op(struct lower *l, const struct vyrec_expr_node *node, vyrec
 LLVMValueRef lower_intrinsic(struct lower *l, const char *name, LLVMTypeRef overload, LLVMValueRef *args,
 			     unsigned count);
 
+/* For targets without the instruction. */
+LLVMValueRef lower_fma_f32(struct lower *l, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
+LLVMValueRef lower_fma_f64(struct lower *l, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
+
 LLVMValueRef lower_load(struct lower *l, vyrec_array array, LLVMValueRef index, vyrec_policy policy, vyrec_loc loc);
 void lower_store(struct lower *l, vyrec_array array, LLVMValueRef index, LLVMValueRef value, vyrec_policy policy,
 		 vyrec_loc loc);
@@ -91,6 +96,7 @@ LLVMValueRef lower_u32(struct lower *l, uint32_t value);
 LLVMBasicBlockRef lower_new_block(struct lower *l, const char *name);
 void lower_go(struct lower *l, LLVMBasicBlockRef to); /* a branch, unless the block has ended */
 void lower_at(struct lower *l, LLVMBasicBlockRef block);
+void lower_attribute(struct lower *l, LLVMValueRef fn, const char *name); /* of the whole function, without a value */
 /* "x86-64-v3 cannot do <what>", once a place. */
 __attribute__((format(printf, 3, 4))) void lower_refuse(struct lower *l, vyrec_loc loc, const char *format, ...);
 

@@ -321,11 +321,9 @@ static LLVMValueRef make_log_function(struct lower *l)
 	LLVMBasicBlockRef try = LLVMAppendBasicBlockInContext(l->context, fn, "try");
 	LLVMBasicBlockRef write = LLVMAppendBasicBlockInContext(l->context, fn, "write");
 	LLVMBasicBlockRef leave = LLVMAppendBasicBlockInContext(l->context, fn, "leave");
-	static const char *const attributes[] = {"noinline", "cold", "nounwind"};
-	for (unsigned i = 0; i < 3; i++) {
-		unsigned kind = LLVMGetEnumAttributeKindForName(attributes[i], strlen(attributes[i]));
-		LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->context, kind, 0));
-	}
+	lower_attribute(l, fn, "noinline");
+	lower_attribute(l, fn, "cold");
+	lower_attribute(l, fn, "nounwind");
 	LLVMSetLinkage(fn, LLVMInternalLinkage);
 
 	LLVMValueRef words = LLVMGetParam(fn, 0), count = LLVMGetParam(fn, 1),

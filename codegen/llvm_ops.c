@@ -289,39 +289,12 @@ static LLVMValueRef lower_is_finite(struct lower *l, const struct op_args *x)
 	return magnitude_against_infinity(l, x, LLVMRealOLT);
 }
 
-/* An f32 fma out of f64 operations, rounded once: the product of two f32 is exact in f64; the sum with c is rounded to
- * odd (the last bit of an inexact sum is set), and an odd f64 rounds to f32 as the exact sum would, because 53 >= 24 + 2.
- * The error of the sum comes from the branch-free two-sum; nothing here can overflow or lose bits to underflow. */
-static LLVMValueRef fma_through_f64(struct lower *l, const struct op_args *x)
-{
-	LLVMBuilderRef b = l->b;
-	LLVMValueRef p = LLVMBuildFMul(b, LLVMBuildFPExt(b, A, l->f64, ""), LLVMBuildFPExt(b, B, l->f64, ""), "");
-	LLVMValueRef c = LLVMBuildFPExt(b, x->c, l->f64, "");
-	LLVMValueRef sum = LLVMBuildFAdd(b, p, c, "");
-	LLVMValueRef c_part = LLVMBuildFSub(b, sum, p, "");
-	LLVMValueRef p_part = LLVMBuildFSub(b, sum, c_part, "");
-	LLVMValueRef error = LLVMBuildFAdd(b, LLVMBuildFSub(b, p, p_part, ""), LLVMBuildFSub(b, c, c_part, ""), "");
-	LLVMValueRef zero = LLVMConstNull(l->f64), step = LLVMConstInt(l->i64, 1, false);
-	LLVMValueRef bits = LLVMBuildBitCast(b, sum, l->i64, "");
-	LLVMValueRef even = is_zero(l, LLVMBuildAnd(b, bits, step, ""));
-	LLVMValueRef inexact = LLVMBuildFCmp(b, LLVMRealONE, error, zero, ""); /* false for infinities and NaN */
-	LLVMValueRef outward = LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildFCmp(b, LLVMRealOGT, error, zero, ""),
-					     LLVMBuildFCmp(b, LLVMRealOGT, sum, zero, ""), "");
-	LLVMValueRef odd =
-	    LLVMBuildSelect(b, outward, LLVMBuildAdd(b, bits, step, ""), LLVMBuildSub(b, bits, step, ""), "");
-	bits = LLVMBuildSelect(b, LLVMBuildAnd(b, even, inexact, ""), odd, bits, "");
-	return LLVMBuildFPTrunc(b, LLVMBuildBitCast(b, bits, l->f64, ""), l->f32, "");
-}
-
 static LLVMValueRef lower_fma(struct lower *l, const struct op_args *x)
 {
 	LLVMValueRef args[] = {A, B, x->c};
 	if (l->target->has_fma)
 		return lower_intrinsic(l, "llvm.fma", x->type, args, 3);
-	if (x->t == VYREC_F32)
-		return fma_through_f64(l, x);
-	lower_refuse(l, x->node->loc, "fma of f64; compile for a target with fma (x86-64-v3), or write a * b + c");
-	return A;
+	return x->t == VYREC_F64 ? lower_fma_f64(l, A, B, x->c) : lower_fma_f32(l, A, B, x->c);
 }
 
 /* ---- conversions ----------------------------------------------------------------------------------------------------- */

@@ -38,8 +38,11 @@ void lower_trap(struct lower *l, LLVMValueRef code, LLVMValueRef detail)
 
 static void trap_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
-	LLVMValueRef detail = lower_expr(l, s->expr[0]);
-	lower_trap(l, lower_u32(l, s->imm ? (uint32_t)s->imm : VYRE_FAULT_TRAP), detail);
+	LLVMValueRef first = lower_expr(l, s->expr[0]);
+	if (s->expr[1]) /* made by a pass: both are given */
+		lower_trap(l, first, lower_expr(l, s->expr[1]));
+	else
+		lower_trap(l, lower_u32(l, s->imm ? (uint32_t)s->imm : VYRE_FAULT_TRAP), first);
 }
 
 static LLVMValueRef declare_var(struct lower *l, vyrec_local local)

@@ -111,6 +111,12 @@ LLVMValueRef lower_intrinsic(struct lower *l, const char *name, LLVMTypeRef over
 	return LLVMBuildCall2(l->b, LLVMGlobalGetValueType(fn), fn, args, count, "");
 }
 
+void lower_attribute(struct lower *l, LLVMValueRef fn, const char *name)
+{
+	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+	LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->context, kind, 0));
+}
+
 /* ---- prologue -------------------------------------------------------------------------------------------------------- */
 
 static LLVMValueRef node_of(struct lower *l, LLVMMetadataRef *parts, size_t count)
@@ -211,10 +217,11 @@ void vyrec_llvm_symbol(const struct vyrec_module *m, vyrec_unit unit, char *name
 	snprintf(name, bytes, "vyre.%s", vyrec_name_text(m, m->units[unit].name));
 }
 
-static void add_attribute(struct lower *l, LLVMAttributeIndex where, const char *name, uint64_t value)
+/* Of the launch record, the one parameter. */
+static void add_parameter_attribute(struct lower *l, const char *name, uint64_t value)
 {
 	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-	LLVMAddAttributeAtIndex(l->fn, where, LLVMCreateEnumAttribute(l->context, kind, value));
+	LLVMAddAttributeAtIndex(l->fn, 1, LLVMCreateEnumAttribute(l->context, kind, value));
 }
 
 static void add_text_attribute(struct lower *l, const char *name, const char *value)
@@ -227,13 +234,13 @@ static void add_text_attribute(struct lower *l, const char *name, const char *va
 /* No mustprogress, no willreturn: a loop that polls is a loop. no-builtins: the image has no library to call. */
 static void add_attributes(struct lower *l)
 {
-	add_attribute(l, LLVMAttributeFunctionIndex, "nounwind", 0);
+	lower_attribute(l, l->fn, "nounwind");
 	add_text_attribute(l, "no-builtins", "");
 	add_text_attribute(l, "prefer-vector-width", l->target->vector_bits);
-	add_attribute(l, 1, "noalias", 0);
-	add_attribute(l, 1, "noundef", 0);
-	add_attribute(l, 1, "align", 8);
-	add_attribute(l, 1, "dereferenceable", sizeof(struct vyre_cpu_launch));
+	add_parameter_attribute(l, "noalias", 0);
+	add_parameter_attribute(l, "noundef", 0);
+	add_parameter_attribute(l, "align", 8);
+	add_parameter_attribute(l, "dereferenceable", sizeof(struct vyre_cpu_launch));
 }
 
 static void lower_unit(struct lower *l, vyrec_unit unit)
