@@ -284,15 +284,18 @@ static bool pass_at_random(struct interp_run *run, void (*leave)(struct interp_r
 	for (uint32_t g = 0; g < run->group_count; g++)
 		if (run->groups[g]->state == GROUP_NEW)
 			interp_group_start(run, run->groups[g]);
-	struct interp_group *group = NULL;
 	if (!run->ready_count)
 		return false;
-	while (!run->stop && run->ready_count && !(group && is_over(group))) {
+	while (!run->stop && run->ready_count) {
 		struct interp_lane *lane = run->ready[interp_random(run) % run->ready_count];
-		group = lane->group;
+		struct interp_group *group = lane->group;
 		do
 			take_turn(run, lane);
 		while (!run->stop && !is_over(group) && lane->state == LANE_READY && interp_random(run) % run->burst);
+		if (is_over(group) && run->spawned)
+			break; /* its worker takes another slot */
+		if (is_over(group))
+			end_group(run, group);
 	}
 	sweep(run, leave);
 	return true;

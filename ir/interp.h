@@ -26,7 +26,7 @@ struct vyrec_interp_options {
 	uint64_t seed;         /* of the scheduler; 0 = round robin without interleaving inside a segment */
 	uint64_t step_limit;   /* steps in all before giving up with TIMEOUT; 0 = 100 million */
 	uint32_t lanes;        /* of a handler `by workgroup` of any width; 0 = 1 */
-	uint32_t subgroup;     /* lanes of a subgroup; 0 = min(32, lanes) */
+	uint32_t subgroup;     /* lanes of a subgroup, at most 64 and at most lanes; 0 = min(32, lanes) */
 	vyrec_policy bounds;   /* what DEFAULT accesses do; DEFAULT = CHECKED */
 	bool detect_races;
 	uint32_t workers;      /* slots in flight at once when running many; 0 = 1 */
@@ -41,7 +41,7 @@ struct vyrec_interp_slot { /* in: opcode, tenant, priority, args; out: status, a
 
 struct vyrec_interp_result {
 	vyre_status status;    /* OK; FAULT (program trapped); TIMEOUT (step limit); INVALID; UNSUPPORTED (message) */
-	uint32_t fault_code, fault_detail;
+	uint32_t fault_code, fault_detail; /* VYRE_FAULT_*: TRAP and trap(c)'s c; OUT_OF_RANGE and the index */
 	uint64_t steps;
 	uint32_t race_count;   /* distinct pairs found; the first 16 are kept */
 	struct vyrec_race races[16];
@@ -58,7 +58,8 @@ void vyrec_interp_program(struct vyrec_module *module, vyrec_unit program, const
 			  const struct vyrec_interp_options *options, struct vyrec_interp_result *result);
 
 /* Runs slots of a set: each PUBLISHED slot once, `workers` at a time, in ring order otherwise; DONE or FAULT and result
- * words are written back to `slots`. Suspended slots go on later; spawned slots run too. */
+ * words are written back to `slots`. Suspended slots go on later; spawned slots run too, after what their spawner did
+ * before the spawn; nothing else orders two slots. EPOCH, for pause, starts at 0 and moves when no slot can run. */
 void vyrec_interp_slots(struct vyrec_module *module, vyrec_unit set, struct vyrec_interp_slot *slots, uint32_t count,
 			const struct vyrec_interp_buffer *buffers, uint32_t buffer_count,
 			const struct vyrec_interp_options *options, struct vyrec_interp_result *result);

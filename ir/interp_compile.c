@@ -1,6 +1,6 @@
 /* interp_compile.c - lowers a program or an op to the interpreter's instructions.
  *
- * Enters: a verified unit. Leaves: code that interp_step.c runs. Invariant: every jump is bound when its scope ends, and
+ * Enters: a verified unit. Leaves: code that interp_step.c runs. Invariant: every jump is bound when its scope ends;
  * leaving a catch by whatever way gives the outer trap handler back.
  *
  * Not a walk of the tree at run time: a lane must be able to stop in the middle of an expression, at any access, and

@@ -1,8 +1,8 @@
 /* interp_memory.c - what a lane does to arrays: loads, stores, atomics, pending copies.
  *
- * Enters: an access with its index and bounds policy. Leaves: the element's value, or a trap, or the end of the run when
- * an unchecked access is out of bounds. Invariant: no index reaches memory unchecked, whatever the policy; every access
- * to memory that lanes share is shown to the race detector.
+ * Enters: an access with its index and bounds policy. Leaves: the element's value, or a trap, or the end of the run
+ * when an unchecked access is out of bounds. Invariant: no index reaches memory unchecked, whatever the policy; every
+ * access to memory that lanes share is shown to the race detector.
  */
 #include <stdlib.h>
 

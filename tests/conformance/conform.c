@@ -1,7 +1,7 @@
 /* conform.c - reads the files of the corpus: source and directives.
  *
- * Enters: a path. Leaves: a verified module, the starting buffers and slots, and the expectations. Invariant: a line that
- * looks like a directive and is not understood is an error, so that no expectation is lost to a typing mistake.
+ * Enters: a path. Leaves: a verified module, the starting buffers and slots, and the expectations. Invariant: a line
+ * that looks like a directive and is not understood is an error, so that no expectation is lost to a typing mistake.
  */
 #include <ctype.h>
 #include <stdarg.h>

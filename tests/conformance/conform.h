@@ -90,8 +90,8 @@ unsigned conform_compare(const struct conform_file *file, const struct conform_r
 
 /* Runs a file on a backend and checks it; returns the number of failures. */
 unsigned conform_run_backend(const struct conform_file *file, const struct conform_backend *backend);
-/* Runs a file on the interpreter with 1, 4, 32 and 256 lanes, each under two seeds: expectations are met, all agree, and
- * there is no race. Returns the number of failures. */
+/* Runs a file on the interpreter with 1, 4, 32 and 256 lanes, each under two seeds: expectations are met, all agree,
+ * and there is no race. Returns the number of failures. */
 unsigned conform_run_interp(const struct conform_file *file);
 
 /* Which rows of the tables the files use. */

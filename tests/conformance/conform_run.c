@@ -1,7 +1,7 @@
 /* conform_run.c - runs the files of the corpus and judges what came out.
  *
- * Enters: an open file and a backend, or the interpreter at several widths. Leaves: the number of failures, each printed
- * with file and line. Invariant: every run starts from the same state, and no run sees another one's buffers.
+ * Enters: an open file and a backend, or the interpreter at several widths. Leaves: the number of failures, each
+ * printed with file and line. Invariant: every run starts from the same state, and no run sees another one's buffers.
  */
 #include <stdio.h>
 #include <stdlib.h>

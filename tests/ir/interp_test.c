@@ -317,6 +317,14 @@ static void traps(void **state)
 	       " out[0] = c * 1000 + d\n trap(c + 1)\n }\n out[2] = a * 1000 + b\n }\n}\n",
 	       1, 4100, 0, 5005);
 	/* leaving a catch by break, continue or return ends it */
+	run_out("program p workgroup(1) {\n buffer out : u32[]\n fn f(x: u32) -> u32 {\n catch(a, b) {\n if x == 1 { "
+		"return 5 }\n"
+		" trap(x)\n }\n return b + 100\n }\n body {\n out[0] = f(2)\n out[1] = f(1)\n trap(4)\n }\n}\n",
+		0, 1, out, &result);
+	assert_int_equal(result.status, VYRE_FAULT);
+	assert_int_equal(result.fault_detail, 4);
+	assert_int_equal(out[0], 102);
+	assert_int_equal(out[1], 5);
 	run_out(
 	    PROGRAM(
 		1, "for i in 0 .. 3 {\n catch(a, b) {\n if i == 0 { continue }\n break\n }\n }\n out[0] = 1\n trap(3)"),

@@ -140,14 +140,16 @@ static void fences(void **state)
 static void workgroup_scope(void **state)
 {
 	(void)state;
-#define ACROSS(scope) \
+#define ACROSS(writes, reads) \
 	PROGRAM(1, \
-		"if workgroup_id(0) == 0 {\n data[0] = 1\n atomic_store(flags[0], 1, release, " scope ")\n}\n" \
-		"if workgroup_id(0) == 1 {\n loop {\n if atomic_load(flags[0], acquire, " scope ") == 1 { break }\n" \
+		"if workgroup_id(0) == 0 {\n data[0] = 1\n atomic_store(flags[0], 1, release, " writes ")\n}\n" \
+		"if workgroup_id(0) == 1 {\n loop {\n if atomic_load(flags[0], acquire, " reads ") == 1 { break }\n" \
 		" relax\n}\n data[1] = data[0]\n}")
-	assert_races(ACROSS("device"), 2, 0);
-	assert_races(ACROSS("system"), 2, 0);
-	assert_races(ACROSS("workgroup"), 2, 1);
+	assert_races(ACROSS("device", "device"), 2, 0);
+	assert_races(ACROSS("system", "device"), 2, 0);
+	assert_races(ACROSS("workgroup", "workgroup"), 2, 1);
+	assert_races(ACROSS("workgroup", "device"), 2, 1);
+	assert_races(ACROSS("device", "workgroup"), 2, 1);
 #undef ACROSS
 }
 
