@@ -12,6 +12,7 @@
  *   slot tenant priority opcode locals of run_claimed
  *   result(k, v)                an atomic store to the slot's ARG word
  *   log(id, a, b)               a call of append_log
+ *   a const                     its value
  *   return                      break out of the case's block
  *   trap(code)                  stays: the catch around the switch takes it
  */
@@ -181,7 +182,10 @@ static void rewrite_expr(void *user, struct vyrec_module *m, vyrec_expr e)
 {
 	struct mega *g = user;
 	struct vyrec_expr_node *n = &m->exprs[e];
-	if (n->kind == VYREC_EXPR_BUILTIN) {
+	if (n->kind == VYREC_EXPR_CONST) { /* the program takes no consts over, and level 0 folds none */
+		*n = (struct vyrec_expr_node){
+		    .kind = VYREC_EXPR_LIT, .type = n->type, .loc = n->loc, .imm = m->consts[n->sym].value};
+	} else if (n->kind == VYREC_EXPR_BUILTIN) {
 		vyrec_local local = n->code == VYREC_BUILTIN_SLOT	? g->slot_index
 				    : n->code == VYREC_BUILTIN_TENANT	? g->tenant
 				    : n->code == VYREC_BUILTIN_PRIORITY ? g->priority

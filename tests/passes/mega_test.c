@@ -16,10 +16,11 @@
 static const char set_text[] =
     "set demo {\n"
     "  buffer sums: u32[]\n"
+    "  const TWO = 2.0\n"
     "  op add = 0x100 (value: u32, at: u32) by lane { atomic_add(sums[at], value) }\n"
     "  op echo = 0x101 (a: u64, b: f32, c: bool, d: i32) by lane {\n"
     "    result(0, a + u64(1))\n"
-    "    result(2, b * 2.0)\n"
+    "    result(2, b * TWO)\n"
     "    result(3, !c)\n"
     "    result(4, -d)\n"
     "  }\n"
