@@ -425,7 +425,9 @@ static void a_handler_that_does_not_return(void **state)
 
 	(void)state;
 	bench_open(&b, NULL, small);
-	bench_publish(&b, REFERENCE_OP_BLOCK, 1, 0, 0);
+	vyre_ticket ticket = bench_publish(&b, REFERENCE_OP_BLOCK, 1, 0, 0);
+	while (vyre_slot_status(b.ring, ticket >> VYRE_OWNER_SHIFT) != VYRE_SLOT_CLAIMED)
+		usleep(100); /* a slot that no worker has taken yet would be cancelled, not waited for */
 	assert_int_equal(vyre_ring_stop(b.ring, 1, 1000000), VYRE_TIMEOUT);
 	assert_int_equal(vyre_ring_stop(b.ring, 0, 0), VYRE_TIMEOUT);
 	gate = b.gate_words;
