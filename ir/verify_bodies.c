@@ -46,6 +46,8 @@ static void declare_name(struct verify_body *b, vyrec_name name, vyrec_loc loc)
 	else if (!enter_name(b, name))
 		FAIL(b->v, V051, loc, "`%s` hides another declaration of that name; rename one",
 		     verify_name(b->v, name));
+	else
+		verify_spelling(b->v, name, false, loc);
 }
 
 void verify_declare_local(struct verify_body *b, vyrec_local local, unsigned kind, vyrec_loc loc)

@@ -20,13 +20,14 @@ struct decls {
 /* What the scheduler binds in front of a set's own buffers. */
 static const char *const reserved[] = {"control", "ring_buffer", "debug_log", "io_queue", "launch"};
 
-static void take_name(struct decls *d, vyrec_unit unit, vyrec_name name, vyrec_loc loc)
+static void take_name(struct decls *d, vyrec_unit unit, vyrec_name name, bool fn, vyrec_loc loc)
 {
 	if (!name) {
 		FAIL(d->v, V010, loc, "an item of `%s` has no name; give it one",
 		     verify_name(d->v, d->v->m->units[unit].name));
 		return;
 	}
+	verify_spelling(d->v, name, fn, loc);
 	d->taken = vyrec_grow(d->taken, &d->capacity, name + 1, sizeof *d->taken);
 	if (d->taken[name] == unit)
 		FAIL(d->v, V010, loc, "`%s` is declared twice in `%s`; rename one", verify_name(d->v, name),
@@ -42,7 +43,7 @@ static bool is_buffer_class(unsigned class_)
 static void check_buffer(struct decls *d, vyrec_unit unit, vyrec_array array)
 {
 	const struct vyrec_array_node *a = &d->v->m->arrays[array];
-	take_name(d, unit, a->name, a->loc);
+	take_name(d, unit, a->name, false, a->loc);
 	if (!is_buffer_class(a->class_))
 		FAIL(d->v, V012, a->loc, "buffer `%s` has class %u; a buffer is const, plain, stream or live",
 		     verify_name(d->v, a->name), a->class_);
@@ -100,7 +101,7 @@ static bool is_constant(const struct vyrec_module *m, vyrec_expr expr)
 static void check_const(struct decls *d, vyrec_unit unit, vyrec_const constant)
 {
 	const struct vyrec_const_node *c = &d->v->m->consts[constant];
-	take_name(d, unit, c->name, c->loc);
+	take_name(d, unit, c->name, false, c->loc);
 	if (!vyrec_type_is_value(c->type) || !fits(c->type, c->value))
 		FAIL(d->v, V020, c->loc, "const `%s` has value %#llx, which is none of type %s; correct one of them",
 		     verify_name(d->v, c->name), (unsigned long long)c->value, vyrec_type_name(c->type));
@@ -132,7 +133,7 @@ static void check_arg_words(struct decls *d, const struct vyrec_handler_node *h)
 static void check_handler(struct decls *d, vyrec_unit unit, vyrec_handler handler)
 {
 	const struct vyrec_handler_node *h = &d->v->m->handlers[handler];
-	take_name(d, unit, h->name, h->loc);
+	take_name(d, unit, h->name, false, h->loc);
 	if (vyre_opcode_is_system(h->opcode))
 		FAIL(d->v, V018, h->loc,
 		     "opcode %#x of `%s` is one of the system's; take one of 0x8 to 0x7fffffff but 0xfff0 "
@@ -204,12 +205,12 @@ static void check_unit(struct decls *d, vyrec_unit unit)
 		if (item == VYREC_ITEM_BUFFER) {
 			check_buffer(d, unit, index);
 		} else if (item == VYREC_ITEM_SHARED) {
-			take_name(d, unit, m->arrays[index].name, m->arrays[index].loc);
+			take_name(d, unit, m->arrays[index].name, false, m->arrays[index].loc);
 			shared += check_shared(d, index);
 		} else if (item == VYREC_ITEM_CONST) {
 			check_const(d, unit, index);
 		} else if (item == VYREC_ITEM_FN) {
-			take_name(d, unit, m->fns[index].name, m->fns[index].loc);
+			take_name(d, unit, m->fns[index].name, true, m->fns[index].loc);
 		} else {
 			check_handler(d, unit, index);
 		}
@@ -226,6 +227,8 @@ static void check_unit_names(struct decls *d)
 		bool twice = !u->name;
 		for (vyrec_unit other = 1; other < unit; other++)
 			twice |= d->v->m->units[other].name == u->name;
+		if (u->name)
+			verify_spelling(d->v, u->name, false, u->loc);
 		if (twice)
 			FAIL(d->v, V021, u->loc, "unit %u has the name `%s`; give it one that no other unit has", unit,
 			     verify_name(d->v, u->name));

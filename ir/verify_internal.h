@@ -41,6 +41,9 @@ static inline bool verify_is_lowered(const struct vyrec_unit_node *unit)
 	return unit->kind == VYRE_UNIT_PROGRAM && unit->feed != VYRE_FEED_NONE;
 }
 
+/* Would the text form read this name back? Reports V022. `fn`: the name of a fn, which calls are told apart by. */
+void verify_spelling(struct verifier *v, vyrec_name name, bool fn, vyrec_loc loc);
+
 void verify_shape(struct verifier *v);	 /* V00x; believes nothing */
 void verify_decls(struct verifier *v);	 /* V01x V02x */
 void verify_calls(struct verifier *v);	 /* V057..V059; fills fn_flags */

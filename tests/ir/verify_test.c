@@ -190,6 +190,10 @@ BREAK(V021)
 {
 	d->m->units[d->set].name = d->m->units[d->program].name;
 }
+BREAK(V022)
+{
+	d->m->arrays[d->plain].name = vyrec_intern_z(d->m, "loop");
+}
 BREAK(V030)
 {
 	find_expr(d, VYREC_EXPR_OP)->code = VYREC_OP_lt_f;
