@@ -206,10 +206,12 @@ vyrec_name vyrec_fresh_name(struct vyrec_module *module, const char *base)
 /* ---- tables ---------------------------------------------------------------------------------------------------------- */
 
 /* One row a table: member stem, node type. */
+/* clang-format off */
 #define TABLES(X) \
 	X(expr, struct vyrec_expr_node) X(stmt, struct vyrec_stmt_node) X(block, struct vyrec_block_node) \
 	X(local, struct vyrec_local_node) X(array, struct vyrec_array_node) X(const, struct vyrec_const_node) \
 	X(fn, struct vyrec_fn_node) X(handler, struct vyrec_handler_node) X(unit, struct vyrec_unit_node)
+/* clang-format on */
 
 struct vyrec_module *vyrec_module_create(const char *file)
 {

@@ -5,6 +5,7 @@
 
 /* ---- types ---------------------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	unsigned bytes;
@@ -14,6 +15,7 @@ static const struct {
     VYRE_ELEMENT_LIST(X)
 #undef X
 };
+/* clang-format on */
 
 const char *vyrec_type_name(vyrec_type type)
 {
@@ -101,6 +103,7 @@ enum {
 	PURE = 0,
 	COMM = 1,
 };
+/* clang-format off */
 #define UNPAREN(...) __VA_ARGS__
 #define COUNT(...) COUNT_(__VA_ARGS__, 3, 2, 1)
 #define COUNT_(a, b, c, n, ...) n
@@ -111,6 +114,7 @@ static const struct vyrec_op_info ops[VYREC_OP_COUNT] = {
 			    .arg_count = COUNT rules, .args = {UNPAREN rules}, .commutes = ((flags)&COMM) != 0},
 #include "ir/ops.def"
 };
+/* clang-format on */
 
 const struct vyrec_op_info *vyrec_op_get_info(vyrec_op op)
 {
@@ -143,7 +147,7 @@ static bool op_admits(const struct vyrec_op_info *info, const vyrec_type *args)
 {
 	for (unsigned i = 0; i < info->arg_count; i++) {
 		vyrec_rule rule = info->args[i];
-		if (rule == VYREC_RULE_SAME ? args[i] != args[0]
+		if (rule == VYREC_RULE_SAME   ? args[i] != args[0]
 		    : rule == VYREC_RULE_ARG1 ? args[i] != args[1]
 					      : !vyrec_rule_admits(rule, args[i]))
 			return false;
@@ -195,6 +199,7 @@ enum {
 	ANY32 = 100, /* no operand rule */
 };
 
+/* clang-format off */
 static const struct vyrec_node_info stmts[VYREC_STMT_COUNT] = {
 #define STMT(row, symbol, flags_, text_) \
 	[VYREC_STMT_##row] = {.name = #row, .text = symbol, .meaning = text_, .flags = flags_},
@@ -220,6 +225,7 @@ static const struct vyrec_node_info atomics[VYREC_ATOMIC_COUNT] = {
 				.bits = (int)(types_) == (int)ANY32},
 #include "ir/nodes.def"
 };
+/* clang-format on */
 
 const struct vyrec_node_info *vyrec_stmt_get_info(vyrec_stmt_kind kind)
 {

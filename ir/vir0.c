@@ -41,8 +41,9 @@ enum { VERSION = 1, DIGEST_AT = 16, PAYLOAD_AT = 48, DIGEST_BYTES = 32 };
 	F(order) \
 	F(scope) \
 	L(loc) \
-	F(local) F(local2) F(array) F(array2) N(name) F(expr[0]) F(expr[1]) F(expr[2]) F(expr[3]) F(body[0]) \
-	    F(body[1]) F(list) F(count) F(imm)
+	F(local) \
+	F(local2) F(array) F(array2) N(name) F(expr[0]) F(expr[1]) F(expr[2]) F(expr[3]) F(body[0]) F(body[1]) F(list) \
+	    F(count) F(imm)
 #define BLOCK_ROW(F, N, L) F(first) F(count)
 #define CONST_ROW(F, N, L) N(name) F(type) F(value) F(expr) L(loc)
 #define FN_ROW(F, N, L)	   N(name) F(unit) F(result) F(params) F(param_count) F(body) L(loc)
