@@ -35,15 +35,11 @@ enum { VERSION = 1, DIGEST_AT = 16, PAYLOAD_AT = 48, DIGEST_BYTES = 32 };
 #define EXPR_ROW(F, N, L) \
 	F(kind) \
 	F(type) F(policy) F(order) F(scope) F(code) L(loc) F(sym) F(arg[0]) F(arg[1]) F(arg[2]) F(list) F(count) F(imm)
+/* clang-format off */
 #define STMT_ROW(F, N, L) \
-	F(kind) \
-	F(policy) \
-	F(order) \
-	F(scope) \
-	L(loc) \
-	F(local) \
-	F(local2) F(array) F(array2) N(name) F(expr[0]) F(expr[1]) F(expr[2]) F(expr[3]) F(body[0]) F(body[1]) F(list) \
-	    F(count) F(imm)
+	F(kind) F(policy) F(order) F(scope) L(loc) F(local) F(local2) F(array) F(array2) N(name) \
+	F(expr[0]) F(expr[1]) F(expr[2]) F(expr[3]) F(body[0]) F(body[1]) F(list) F(count) F(imm)
+/* clang-format on */
 #define BLOCK_ROW(F, N, L) F(first) F(count)
 #define CONST_ROW(F, N, L) N(name) F(type) F(value) F(expr) L(loc)
 #define FN_ROW(F, N, L)	   N(name) F(unit) F(result) F(params) F(param_count) F(body) L(loc)
