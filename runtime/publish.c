@@ -22,7 +22,7 @@
 /* A full ring usually moves within microseconds; but HEAD passing over held places makes room and tells nobody. */
 static const uint64_t room_slice_ns = 1000000;
 
-enum { LOCK_SPINS = 200, PREFETCH_PLACES = 6, YIELD_TURNS = 1024 };
+enum { LOCK_SPINS = 200, PREFETCH_PLACES = 16, YIELD_TURNS = 64, ROOM_POLL_RELAXES = 32 };
 
 static struct vyre_commit *current_commit(struct vyre_ring *ring)
 {
@@ -107,6 +107,16 @@ static int place_is_free(const struct vyre_ring *ring, uint64_t position)
 	       vyre_slot_has_ended(vyre_slot_status(ring, position));
 }
 
+/* Places that no slot in flight holds, told by one word. Looking at the places of a full ring instead would take the
+ * lines of all its slots away from the worker that is about to run them. */
+static uint32_t places_not_in_flight(const struct vyre_ring *ring, uint64_t published, uint32_t retired)
+{
+	uint32_t in_flight = (uint32_t)(ring->first_position + published) - retired;
+
+	return in_flight <= ring->slots ? ring->slots - in_flight
+					: ring->slots; /* the words are the device's to spoil */
+}
+
 /* Are there `count` free places between the cursor and the limit? Fetches the slots' lines for writing on the way. */
 static int has_room(const struct vyre_ring *ring, uint64_t cursor, uint32_t count)
 {
@@ -188,7 +198,8 @@ struct publish {
 	vyre_ticket *tickets;
 	vyre_status status;
 	/* waiting for room: what the ring had come to before the last attempt */
-	uint32_t seen_retired, seen_head, seen_releases;
+	uint32_t tried_retired, tried_head, tried_releases;
+	uint32_t seen_retired; /* at the last look */
 };
 
 /* The lock is held, and there is room. */
@@ -222,6 +233,9 @@ static vyre_status attempt(struct publish *publish)
 	now = *current_commit(ring);
 	if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED)) {
 		status = VYRE_STOPPED;
+	} else if (places_not_in_flight(ring, now.published, vyre_live_load(ring, VYRE_LIVE_RETIRED)) <
+		   publish->count) {
+		status = VYRE_FULL;
 	} else if (!has_room(ring, now.cursor, publish->count)) {
 		refresh_limit(ring, now.cursor);
 		if (!has_room(ring, now.cursor, publish->count))
@@ -238,30 +252,38 @@ static vyre_status attempt(struct publish *publish)
 	return VYRE_OK;
 }
 
-/* Tries again when something has moved since before the last attempt. */
+/* Tries again when something has moved since the last attempt. While slots retire batch after batch it holds out for an
+ * eighth of the ring: an attempt for each of the worker's batches would be in its way all the time. */
 static int has_published(struct vyre_ring *ring, void *context)
 {
 	struct publish *publish = context;
 	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), head = vyre_live_load(ring, VYRE_LIVE_HEAD);
 	uint32_t releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST);
+	uint64_t published = __atomic_load_n(&current_commit(ring)->published, __ATOMIC_RELAXED);
+	int flows = retired != publish->seen_retired;
 
-	if (retired == publish->seen_retired && head == publish->seen_head && releases == publish->seen_releases &&
-	    __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN)
-		return 0;
 	publish->seen_retired = retired;
-	publish->seen_head = head;
-	publish->seen_releases = releases;
+	if (releases == publish->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN) {
+		if (retired == publish->tried_retired && head == publish->tried_head)
+			return 0;
+		if (flows && places_not_in_flight(ring, published, retired) < ring->slots / 8)
+			return 0;
+	}
+	publish->tried_retired = retired;
+	publish->tried_head = head;
+	publish->tried_releases = releases;
 	publish->status = attempt(publish);
 	return publish->status != VYRE_FULL;
 }
 
-/* A ring that moves makes room soon: spin as long as it does, and let others run in between. 1 = it is done. */
+/* A ring that moves makes room soon: spin as long as it does, and let others run in between. The pauses between two looks
+ * leave RETIRED and HEAD to the worker, which writes them with every batch. 1 = it is done. */
 static int spin_for_room(struct publish *publish, uint64_t deadline_ns)
 {
 	struct vyre_ring *ring = publish->publisher->ring;
-	uint32_t still = 0, turns = 0, retired = publish->seen_retired;
+	uint32_t still = 0, turns = 0, retired = publish->seen_retired, i;
 
-	for (; still < ring->spins; still++, turns++) {
+	for (; still < ring->spins; still += ROOM_POLL_RELAXES, turns++) {
 		if (has_published(ring, publish))
 			return 1;
 		if (publish->seen_retired != retired) {
@@ -273,7 +295,8 @@ static int spin_for_room(struct publish *publish, uint64_t deadline_ns)
 			if (vyre_now() >= deadline_ns)
 				return 0;
 		}
-		vyre_relax();
+		for (i = 0; i < ROOM_POLL_RELAXES; i++)
+			vyre_relax();
 	}
 	return 0;
 }
@@ -285,7 +308,7 @@ static void wait_for_room(struct publish *publish, uint64_t timeout_ns)
 
 	__atomic_add_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
 	/* The first look attempts in any case: a ticket may have been released before we counted ourselves. */
-	publish->seen_releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST) - 1;
+	publish->tried_releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST) - 1;
 	if (!spin_for_room(publish, deadline_ns))
 		vyre_ring_wait_until(ring, has_published, publish, deadline_ns, room_slice_ns);
 	__atomic_sub_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
