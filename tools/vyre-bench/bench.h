@@ -21,7 +21,7 @@ struct bench_row {
 	enum { BENCH_NO_GOAL, BENCH_AT_MOST, BENCH_AT_LEAST } goal_kind;
 	double goal;
 	bool correct;
-	char note[160];
+	char note[400];
 };
 void bench_report(const struct bench_row *row);
 

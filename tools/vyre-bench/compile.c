@@ -39,21 +39,27 @@ static bool run(char *const argv[], const char *output)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* The lines of `vyrec -v` joined into one: "parse 0.2 ms, verify ..." */
+/* The lines of `vyrec -v` joined into one, blanks squeezed: "parse 0.07 ms, verify 0.02 ms, ..." */
 static void read_stages(char *note, size_t bytes)
 {
 	FILE *file = fopen(STAGES, "r");
-	size_t got;
+	size_t used = 0;
+	int c, previous = 0;
 
-	note[0] = 0;
-	if (!file)
-		return;
-	got = fread(note, 1, bytes - 1, file);
-	note[got] = 0;
-	fclose(file);
-	for (char *c = note; *c; c++)
-		if (*c == '\n')
-			*c = c[1] ? ',' : 0;
+	while (file && used + 3 < bytes && (c = getc(file)) != EOF) {
+		if (c == ' ' && previous == ' ')
+			continue;
+		if (previous == '\n') {
+			note[used++] = ',';
+			note[used++] = ' ';
+		}
+		if (c != '\n')
+			note[used++] = (char)c;
+		previous = c;
+	}
+	note[used] = 0;
+	if (file)
+		fclose(file);
 }
 
 void bench_compile(void)
