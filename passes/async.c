@@ -51,7 +51,7 @@ bool vyrec_lower_async(struct vyrec_module *m, vyrec_block block, const struct v
 		vyrec_stmt s = vyrec_block_stmt(m, block, i);
 		vyrec_block child;
 		unsigned kind = m->stmts[s].kind, policy = m->stmts[s].policy;
-		for (uint32_t k = 0; (child = vyrec_child_block(m, s, k)); k++)
+		for (uint32_t k = 0; (child = vyrec_child_block(m, s, &k));)
 			changed |= vyrec_lower_async(m, child, options);
 		if (kind == VYREC_STMT_ASYNC_LOAD || kind == VYREC_STMT_ASYNC_STORE)
 			write_copy(m, s, policy ? policy : standard, &out);

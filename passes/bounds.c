@@ -102,7 +102,7 @@ static void prove_children(struct prover *p, vyrec_stmt s)
 		prove_block(p, n->body[0]);
 		break;
 	default:
-		for (uint32_t i = 0; (child = vyrec_child_block(p->m, s, i)); i++)
+		for (uint32_t i = 0; (child = vyrec_child_block(p->m, s, &i));)
 			prove_scope(p, child, 0, 0, false);
 	}
 }

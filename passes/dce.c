@@ -138,7 +138,7 @@ static bool sweep_if(struct sweeper *sw, vyrec_stmt s)
 static bool is_empty_switch(const struct sweeper *sw, vyrec_stmt s)
 {
 	vyrec_block child;
-	for (uint32_t i = 0; (child = vyrec_child_block(sw->m, s, i)); i++)
+	for (uint32_t i = 0; (child = vyrec_child_block(sw->m, s, &i));)
 		if (!is_empty(sw, child))
 			return false;
 	return is_droppable(sw, sw->m->stmts[s].expr[0]);
@@ -232,7 +232,7 @@ static void sweep_block(struct sweeper *sw, vyrec_block block)
 	for (uint32_t i = 0; i < count; i++) {
 		vyrec_stmt s = vyrec_block_stmt(m, block, i);
 		vyrec_block child;
-		for (uint32_t k = 0; (child = vyrec_child_block(m, s, k)); k++)
+		for (uint32_t k = 0; (child = vyrec_child_block(m, s, &k));)
 			sweep_block(sw, child);
 		if (sweep_stmt(sw, s, &out))
 			changed = true;

@@ -161,7 +161,7 @@ static void fold_stmt(struct folder *f, vyrec_stmt s, struct vyrec_list *out)
 		m->stmts[s].expr[2] = 0; /* the step of a loop that names none */
 		f->changed = true;
 	}
-	for (uint32_t i = 0; (child = vyrec_child_block(m, s, i)); i++)
+	for (uint32_t i = 0; (child = vyrec_child_block(m, s, &i));)
 		fold_block(f, child);
 	vyrec_list_push(out, s);
 }

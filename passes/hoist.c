@@ -24,9 +24,10 @@
 #include "passes/hoist.h"
 
 enum {
-	MAX_CHECKS = 8,	      /* in front of one loop */
-	MAX_LOOP_NODES = 400, /* of a loop that is written twice */
-	MAX_INDEX_NODES = 48, /* of an index, lets followed */
+	MAX_CHECKS = 8,				/* in front of one loop */
+	MAX_LOOP_NODES = 400,			/* of a loop that is written twice */
+	MAX_INDEX_NODES = 48,			/* of an index, lets followed */
+	MAX_MODULE_NODES = VYREC_MAX_NODES / 2, /* past it loops stay as they are: a version must not break the limit */
 };
 static const char MARK[] = "checked";
 
@@ -341,7 +342,7 @@ static bool version_loop(struct hoister *h, vyrec_stmt loop, struct vyrec_list *
 	h->nodes = h->check_count = 0;
 	h->refused = false;
 	vyrec_walk_block(m, n->body[0], &scan);
-	if (!h->refused && h->nodes <= MAX_LOOP_NODES) {
+	if (!h->refused && h->nodes <= MAX_LOOP_NODES && m->expr_count + m->stmt_count < MAX_MODULE_NODES) {
 		vyrec_walk_block(m, n->body[0], &cover);
 		done = h->check_count;
 		if (done)
@@ -364,7 +365,7 @@ static bool hoist_block(struct hoister *h, vyrec_block block)
 		vyrec_stmt s = vyrec_block_stmt(m, block, i);
 		vyrec_block child;
 		bool below = m->stmts[s].kind == VYREC_STMT_REGION && m->stmts[s].name == h->mark;
-		for (uint32_t k = 0; !below && (child = vyrec_child_block(m, s, k)); k++)
+		for (uint32_t k = 0; !below && (child = vyrec_child_block(m, s, &k));)
 			below |= hoist_block(h, child);
 		if (!below && m->stmts[s].kind == VYREC_STMT_FOR && version_loop(h, s, &out))
 			below = here = true;

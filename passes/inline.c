@@ -30,7 +30,7 @@ static uint32_t count_returns(const struct vyrec_module *m, vyrec_block block)
 		vyrec_stmt s = vyrec_block_stmt(m, block, i);
 		vyrec_block child;
 		n += m->stmts[s].kind == VYREC_STMT_RETURN;
-		for (uint32_t k = 0; (child = vyrec_child_block(m, s, k)); k++)
+		for (uint32_t k = 0; (child = vyrec_child_block(m, s, &k));)
 			n += count_returns(m, child);
 	}
 	return n;
@@ -43,7 +43,7 @@ static void replace_returns(struct vyrec_module *m, vyrec_block block, vyrec_loc
 	for (uint32_t i = 0; i < m->blocks[block].count; i++) {
 		vyrec_stmt s = vyrec_block_stmt(m, block, i);
 		vyrec_block child;
-		for (uint32_t k = 0; (child = vyrec_child_block(m, s, k)); k++)
+		for (uint32_t k = 0; (child = vyrec_child_block(m, s, &k));)
 			replace_returns(m, child, result, end);
 		if (m->stmts[s].kind == VYREC_STMT_RETURN) {
 			if (result)

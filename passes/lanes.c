@@ -102,7 +102,7 @@ static bool narrow_block(struct vyrec_module *m, vyrec_block block)
 	for (uint32_t i = 0; i < m->blocks[block].count; i++) {
 		vyrec_stmt s = vyrec_block_stmt(m, block, i);
 		vyrec_block child;
-		for (uint32_t k = 0; (child = vyrec_child_block(m, s, k)); k++)
+		for (uint32_t k = 0; (child = vyrec_child_block(m, s, &k));)
 			changed |= narrow_block(m, child);
 		const struct vyrec_stmt_node *n = &m->stmts[s];
 		bool gone = n->kind == VYREC_STMT_BARRIER && n->scope == VYREC_SCOPE_WORKGROUP;

@@ -90,7 +90,7 @@ static void lift_stmt(struct vyrec_lifter *l, vyrec_stmt s)
 		vyrec_list_push(&operands, operand);
 	vyrec_lift_operands(l, operands.items, operands.count);
 	vyrec_list_free(&operands);
-	for (uint32_t i = 0; (child = vyrec_child_block(m, s, i)); i++) {
+	for (uint32_t i = 0; (child = vyrec_child_block(m, s, &i));) {
 		struct vyrec_list list = {0};
 		vyrec_lift_into(l, child, &list);
 		vyrec_take_list(m, child, &list);

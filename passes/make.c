@@ -177,21 +177,14 @@ bool vyrec_next_body(const struct vyrec_module *m, struct vyrec_body *it)
 	return false;
 }
 
-vyrec_block vyrec_child_block(const struct vyrec_module *m, vyrec_stmt stmt, uint32_t i)
+vyrec_block vyrec_child_block(const struct vyrec_module *m, vyrec_stmt stmt, uint32_t *at)
 {
 	const struct vyrec_stmt_node *s = &m->stmts[stmt];
-	vyrec_block found[2];
-	uint32_t n = 0;
-	if (s->body[0])
-		found[n++] = s->body[0];
-	if (s->body[1])
-		found[n++] = s->body[1];
-	if (i < n)
-		return found[i];
-	i -= n;
-	for (uint32_t k = 0; s->kind == VYREC_STMT_SWITCH && k < s->count; k++) {
-		vyrec_block block = vyrec_case_block(m, s, k); /* 0: shared with the case before */
-		if (block && !i--)
+	uint32_t cases = s->kind == VYREC_STMT_SWITCH ? s->count : 0;
+	while (*at < 2 + cases) {
+		uint32_t i = (*at)++;
+		vyrec_block block = i < 2 ? s->body[i] : vyrec_case_block(m, s, i - 2); /* 0: that of the case before */
+		if (block)
 			return block;
 	}
 	return 0;

@@ -51,8 +51,8 @@ struct vyrec_body {
 };
 bool vyrec_next_body(const struct vyrec_module *m, struct vyrec_body *it);
 
-/* The block of a statement with number i, 0 past the last; body[0], body[1], then the cases of a switch. */
-vyrec_block vyrec_child_block(const struct vyrec_module *m, vyrec_stmt stmt, uint32_t i);
+/* The next block of a statement, 0 past the last; body[0], body[1], then the cases of a switch. *at starts as 0. */
+vyrec_block vyrec_child_block(const struct vyrec_module *m, vyrec_stmt stmt, uint32_t *at);
 /* The operand of a statement with number i in order of evaluation, 0 past the last. */
 vyrec_expr vyrec_stmt_operand(const struct vyrec_module *m, vyrec_stmt stmt, uint32_t i);
 /* The operand of an expression with number i, 0 past the last. */

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "passes/passes.h"
+#include "passes/make.h"
 
 #define X(name, meaning) [VYREC_PASS_##name] = {#name, meaning, vyrec_pass_##name},
 static const struct {
@@ -81,6 +81,48 @@ static void audit(const struct vyrec_module *module, vyrec_pass pass, const char
 	free(after);
 }
 
+/* What is left in use of nodes and local arrays: passes leave some behind. */
+struct size {
+	uint32_t nodes, arrays;
+};
+
+static void count_expr(void *user, struct vyrec_module *m, vyrec_expr e)
+{
+	(void)m;
+	(void)e;
+	((struct size *)user)->nodes++;
+}
+
+static void count_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
+{
+	struct size *size = user;
+	size->nodes++;
+	size->arrays += m->stmts[s].kind == VYREC_STMT_VAR && m->stmts[s].array;
+}
+
+/* What a module may hold is a limit of the language, not a fault of the pass that met it. */
+static bool fits(struct vyrec_module *module, vyrec_pass pass, struct vyrec_diags *diags)
+{
+	static const char format[] = "the module grows past %d %s in pass `%s`; split the file or make it smaller";
+	struct size size = {0};
+	struct vyrec_walker walker = {.stmt = count_stmt, .expr = count_expr, .user = &size};
+	struct vyrec_body body = {0};
+	if (module->expr_count + module->stmt_count <= VYREC_MAX_NODES && module->array_count <= VYREC_MAX_ARRAYS)
+		return true;
+	while (vyrec_next_body(module, &body))
+		vyrec_walk_block(module, body.block, &walker);
+	for (vyrec_array a = 1; a < module->array_count; a++)
+		size.arrays += module->arrays[a].class_ != VYREC_CLASS_LOCAL;
+	if (size.nodes > VYREC_MAX_NODES)
+		vyrec_diags_add(diags, VYREC_ERROR, "", 0, format, VYREC_MAX_NODES, "statements and expressions",
+				passes[pass].name);
+	else if (size.arrays > VYREC_MAX_ARRAYS)
+		vyrec_diags_add(diags, VYREC_ERROR, "", 0, format, VYREC_MAX_ARRAYS, "arrays", passes[pass].name);
+	else
+		return true;
+	return false;
+}
+
 static bool run_one(struct vyrec_module *module, vyrec_pass pass, const struct vyrec_pass_options *options,
 		    struct vyrec_diags *diags, struct vyrec_pass_times *times)
 {
@@ -94,7 +136,7 @@ static bool run_one(struct vyrec_module *module, vyrec_pass pass, const struct v
 	if (before && !changed && diags->errors == errors)
 		audit(module, pass, before, diags);
 	free(before);
-	if (diags->errors != errors)
+	if (diags->errors != errors || !fits(module, pass, diags))
 		return false;
 	if (wants_print(options, pass))
 		print_after(module, options, pass);

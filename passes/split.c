@@ -97,7 +97,7 @@ static bool stmt_meets(const struct vyrec_module *m, vyrec_stmt s)
 	vyrec_block child;
 	if (is_meeting(m, s))
 		return true;
-	for (uint32_t i = 0; (child = vyrec_child_block(m, s, i)); i++)
+	for (uint32_t i = 0; (child = vyrec_child_block(m, s, &i));)
 		if (block_meets(m, child))
 			return true;
 	return false;
@@ -145,7 +145,7 @@ static bool jumps_together(struct vyrec_splitter *sp, vyrec_stmt s, uint32_t loo
 	loops += sp->m->stmts[s].kind == VYREC_STMT_FOR || sp->m->stmts[s].kind == VYREC_STMT_LOOP;
 	if (label)
 		vyrec_list_push(&sp->inner, sp->m->stmts[s].local);
-	for (uint32_t i = 0; !together && (child = vyrec_child_block(sp->m, s, i)); i++)
+	for (uint32_t i = 0; !together && (child = vyrec_child_block(sp->m, s, &i));)
 		for (uint32_t k = 0; !together && k < sp->m->blocks[child].count; k++)
 			together = jumps_together(sp, vyrec_block_stmt(sp->m, child, k), loops);
 	sp->inner.count -= label;
@@ -212,7 +212,7 @@ static void region_stmt(struct vyrec_splitter *sp, vyrec_stmt s, vyrec_block blo
 static void region_children(struct vyrec_splitter *sp, vyrec_stmt s, vyrec_block block, uint32_t loops)
 {
 	vyrec_block child;
-	for (uint32_t i = 0; (child = vyrec_child_block(sp->m, s, i)); i++) {
+	for (uint32_t i = 0; (child = vyrec_child_block(sp->m, s, &i));) {
 		struct vyrec_list list = {0};
 		for (uint32_t k = 0; k < sp->m->blocks[child].count; k++)
 			region_stmt(sp, vyrec_block_stmt(sp->m, child, k), block, loops, &list);
@@ -308,7 +308,7 @@ static void region_stmt(struct vyrec_splitter *sp, vyrec_stmt s, vyrec_block blo
 static void split_children(struct vyrec_splitter *sp, vyrec_stmt s, const struct vyrec_target *next_turn)
 {
 	vyrec_block child;
-	for (uint32_t i = 0; (child = vyrec_child_block(sp->m, s, i)); i++) {
+	for (uint32_t i = 0; (child = vyrec_child_block(sp->m, s, &i));) {
 		struct vyrec_list list = {0};
 		split_block(sp, child, &list);
 		if (next_turn)

@@ -109,13 +109,51 @@ static void test_random(void **state)
 	}
 }
 
+/* `count` times `part`, each with its number, between head and tail; the caller frees it. */
+static char *repeat(const char *head, const char *part, unsigned count, const char *tail)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	fputs(head, out);
+	for (unsigned i = 0; i < count; i++)
+		fprintf(out, "%s%u%s", part, i, strchr(part, '\0') + 1);
+	fputs(tail, out);
+	fclose(out);
+	return text;
+}
+
+/* The limits of a module hold for what passes make: within them a loop is not versioned, past them it is said. */
+static void test_limits(void **state)
+{
+	(void)state;
+	struct vyrec_pass_options options = rig_options();
+	struct vyrec_diags diags = {0};
+	char *text = repeat("set s {\n  buffer b: u32[]\n  op o = 0x100 (n: u32) by lane {\n    var x: u32 = 0\n",
+			    "    for c_\0 in 0 .. n { x = x + b[n] + b[x] }\n", 25000, "    result(0, x)\n  }\n}\n");
+	struct vyrec_module *m = rig_parse(text);
+	assert_true(vyrec_run_pipeline(m, &options, &diags, NULL));
+	vyrec_module_destroy(m);
+	free(text);
+
+	text = repeat("set s {\n  buffer b: u32[]\n  op o = 0x100 (n: u32) by workgroup(2) {\n    shared t: u32[1]\n",
+		      "    var x_\0: u32 = lane\n", VYREC_MAX_ARRAYS, "    barrier\n");
+	char *more = repeat(text, "    b[lane] = b[lane] + x_\0\n", VYREC_MAX_ARRAYS, "  }\n}\n");
+	m = rig_parse(more);
+	assert_false(vyrec_run_pipeline(m, &options, &diags, NULL));
+	assert_int_equal(diags.count, 1);
+	assert_non_null(strstr(diags.items[0].message, "grows past 1024 arrays in pass `lanes`"));
+	vyrec_diags_finish(&diags);
+	vyrec_module_destroy(m);
+	free(text);
+	free(more);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_print_and_time),
-	    cmocka_unit_test(test_promises),
-	    cmocka_unit_test(test_names),
-	    cmocka_unit_test(test_random),
+	    cmocka_unit_test(test_print_and_time), cmocka_unit_test(test_promises), cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_random),	   cmocka_unit_test(test_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
