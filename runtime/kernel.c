@@ -2,7 +2,8 @@
  *
  * In: a blob, a unit's name, pairs of name and buffer. Out: an object that keeps blob, device and every bound buffer
  * alive. Invariant: `table` has an entry for every binding that the code may touch, each at least as long as the unit
- * declares; only a ring's own five (VYRE_RING_BUFFER_LIST) are left empty, for the ring to fill in copies of the table.
+ * declares; only a live ring's own five (VYRE_RING_BUFFER_LIST) are left empty, for the ring to fill in copies of the
+ * table.
  */
 #include <string.h>
 
@@ -29,12 +30,13 @@ static const struct vyre_blob_unit *find_unit(struct vyre_blob *blob, const char
 	return NULL;
 }
 
+/* The first row that the caller binds: a live ring brings the rows before it. */
 static uint32_t first_own_row(const struct vyre_kernel *kernel)
 {
-	return kernel->unit->kind == VYRE_UNIT_SET ? VYRE_RING_BUFFERS : 0;
+	return kernel->unit->feed == VYRE_FEED_LIVE ? VYRE_RING_BUFFERS : 0;
 }
 
-/* A set's table starts with the buffers that its ring brings. */
+/* A set's table starts with the ring's buffers, whoever brings them. */
 static vyre_status check_ring_rows(const struct vyre_kernel *kernel)
 {
 	static const char *const names[] = {
@@ -44,7 +46,7 @@ static vyre_status check_ring_rows(const struct vyre_kernel *kernel)
 	};
 	uint32_t i;
 
-	for (i = 0; i < first_own_row(kernel); i++) {
+	for (i = 0; i < VYRE_RING_BUFFERS && kernel->unit->kind == VYRE_UNIT_SET; i++) {
 		const struct vyre_blob_buffer *row = &kernel->rows[i];
 
 		if (i >= kernel->unit->buffer_count ||
@@ -253,8 +255,9 @@ vyre_status vyre_kernel_dispatch(struct vyre_kernel *kernel, const uint32_t work
 	if (!fault)
 		fault = ignored;
 	fault[0] = fault[1] = 0;
-	if (kernel->unit->kind != VYRE_UNIT_PROGRAM)
-		return vyre_fail(VYRE_INVALID, "make a ring for a set; dispatch runs programs", "unit %.64s is a set",
+	if (kernel->unit->feed == VYRE_FEED_LIVE)
+		return vyre_fail(VYRE_INVALID, "make a ring for it; dispatch runs programs and sets with feed slots",
+				 "unit %.64s is a set with feed live",
 				 vyre_blob_string(kernel->blob, kernel->unit->name));
 	if (!workgroups[0] || !workgroups[1] || !workgroups[2])
 		return vyre_fail(VYRE_INVALID, "ask for at least one workgroup in each direction",

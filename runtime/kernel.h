@@ -36,7 +36,7 @@ struct vyre_kernel {
 	const struct vyre_blob_unit *unit;
 	const struct vyre_blob_buffer *rows; /* the unit's, unit->buffer_count of them */
 	const struct vyre_blob_op *ops;	     /* sorted by opcode */
-	struct vyre_memory **memories;	     /* by row; NULL for a set's first VYRE_RING_BUFFERS */
+	struct vyre_memory **memories;	     /* by row; NULL for a live set's first VYRE_RING_BUFFERS */
 	struct vyre_cpu_buffer *table;	     /* by binding */
 	struct vyre_image image;
 	vyre_cpu_entry entry;

@@ -56,9 +56,8 @@ struct vyre_ring {
 	uint32_t releases;     /* atomic: places that tickets gave back while somebody waited for room */
 
 	/* stopping */
-	__attribute__((aligned(128))) pthread_mutex_t stop_lock;
-	uint32_t left;	/* every worker has left; under stop_lock */
-	uint64_t wakes; /* atomic */
+	__attribute__((aligned(128))) uint32_t left; /* atomic: every worker has left */
+	uint64_t wakes;				     /* atomic */
 };
 
 struct vyre_publisher {

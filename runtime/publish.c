@@ -48,9 +48,10 @@ static void discard_unfinished(struct vyre_ring *ring)
 
 	for (position = now.cursor; position < now.cursor + ring->slots; position++) {
 		uint64_t *owner = &ring->owner[position & (ring->slots - 1)];
+		uint64_t held = __atomic_load_n(owner, __ATOMIC_ACQUIRE);
 		uint32_t *status = vyre_slot_words(ring, position), seen = VYRE_SLOT_PUBLISHED;
 
-		if (*owner >> VYRE_OWNER_SHIFT != position || *owner == 0)
+		if (held >> VYRE_OWNER_SHIFT != position || held == 0)
 			continue;
 		if (__atomic_compare_exchange_n(status, &seen, VYRE_SLOT_EMPTY, 0, __ATOMIC_SEQ_CST,
 						__ATOMIC_SEQ_CST) ||
@@ -171,7 +172,8 @@ void vyre_ring_reap_faults(struct vyre_ring *ring)
 }
 
 /* STATUS goes to EMPTY first, so that discard_unfinished can tell a slot that was never published. Words are stored one
- * by one and atomically: a stale ticket's poll may read them at this moment, and finds out afterwards. */
+ * by one, atomically and with release: a stale ticket's poll may read them at this moment, and whoever reads one of them
+ * must find the owner changed afterwards. */
 static void write_slot(struct vyre_ring *ring, uint64_t position, const struct vyre_slot *slot, uint32_t tenant,
 		       uint64_t kind)
 {
@@ -180,14 +182,14 @@ static void write_slot(struct vyre_ring *ring, uint64_t position, const struct v
 
 	if (*owner != 0 && __atomic_load_n(words, __ATOMIC_ACQUIRE) == VYRE_SLOT_FAULT)
 		record_fault(ring, *owner >> VYRE_OWNER_SHIFT);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_EMPTY, __ATOMIC_RELAXED);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_EMPTY, __ATOMIC_RELEASE);
 	__atomic_store_n(owner, position << VYRE_OWNER_SHIFT | kind, __ATOMIC_RELEASE);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_OPCODE], slot->opcode, __ATOMIC_RELAXED);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_TENANT], tenant, __ATOMIC_RELAXED);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_PRIORITY], slot->priority, __ATOMIC_RELAXED);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_OPCODE], slot->opcode, __ATOMIC_RELEASE);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_TENANT], tenant, __ATOMIC_RELEASE);
+	__atomic_store_n(&words[VYRE_SLOT_WORD_PRIORITY], slot->priority, __ATOMIC_RELEASE);
 	for (i = 0; i < VYRE_SLOT_ARGS; i++)
 		__atomic_store_n(&words[VYRE_SLOT_WORD_ARG0 + i], i < slot->arg_count ? slot->args[i] : 0,
-				 __ATOMIC_RELAXED);
+				 __ATOMIC_RELEASE);
 	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_PUBLISHED, __ATOMIC_RELEASE);
 }
 

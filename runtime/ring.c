@@ -109,7 +109,7 @@ static uint32_t idle_polls(const struct vyre_device *device, uint64_t idle_ns)
 	return polls == 0 ? 1 : polls > UINT32_MAX ? UINT32_MAX : (uint32_t)polls;
 }
 
-static void init_locks(struct vyre_ring *ring)
+static void init_lock(struct vyre_ring *ring)
 {
 	pthread_mutexattr_t robust;
 
@@ -117,7 +117,6 @@ static void init_locks(struct vyre_ring *ring)
 	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
 	pthread_mutex_init(&ring->publish_lock, &robust);
 	pthread_mutexattr_destroy(&robust);
-	pthread_mutex_init(&ring->stop_lock, NULL);
 }
 
 vyre_status vyre_ring_create(const struct vyre_ring_params *given, struct vyre_ring **out)
@@ -135,7 +134,7 @@ vyre_status vyre_ring_create(const struct vyre_ring_params *given, struct vyre_r
 	ring = vyre_mem_alloc(sizeof(*ring));
 	if (!ring)
 		return vyre_fail_nomem("a ring record", sizeof(*ring));
-	init_locks(ring);
+	init_lock(ring);
 	ring->refs = 1;
 	ring->kernel = params.kernel;
 	ring->device = params.kernel->device;
@@ -176,11 +175,11 @@ void vyre_ring_unref(struct vyre_ring *ring)
 	vyre_pages_free(ring->owner, sizeof(*ring->owner) * ring->slots);
 	vyre_kernel_destroy(ring->kernel);
 	pthread_mutex_destroy(&ring->publish_lock);
-	pthread_mutex_destroy(&ring->stop_lock);
 	vyre_mem_free(ring);
 }
 
-/* Slots that nobody has claimed end as EMPTY. By compare-exchange: a worker that does not leave may still claim. */
+/* Slots that nobody has claimed end as EMPTY, and those who wait for them are told. By compare-exchange: a worker that
+ * has not left may still claim. */
 static void cancel_unclaimed(struct vyre_ring *ring)
 {
 	uint32_t cancelled = 0, i;
@@ -199,12 +198,15 @@ static void cancel_unclaimed(struct vyre_ring *ring)
 	}
 	__atomic_add_fetch(&ring->live[VYRE_LIVE_RETIRED], cancelled, __ATOMIC_SEQ_CST);
 	vyre_ring_unlock(ring);
+	vyre_ring_notify(ring);
 }
 
+/* States only go forward, whoever stops at the same time. */
 static void close_ring(struct vyre_ring *ring, uint32_t state)
 {
 	vyre_ring_lock(ring);
-	__atomic_store_n(&ring->closed, state, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) < state)
+		__atomic_store_n(&ring->closed, state, __ATOMIC_SEQ_CST);
 	vyre_ring_unlock(ring);
 	vyre_ring_notify(ring); /* publishers that wait for room */
 }
@@ -215,21 +217,25 @@ static int have_all_left(struct vyre_ring *ring, void *context)
 	return ring->device->fns->ring_running(ring) == 0;
 }
 
-/* stop_lock is held. */
+/* Any number of threads may be in here: every step may be done twice. */
 static vyre_status stop_workers(struct vyre_ring *ring, uint64_t deadline)
 {
 	uint64_t grace = vyre_deadline(leave_grace_ns);
 
 	__atomic_store_n(&ring->live[VYRE_LIVE_STOP], 2, __ATOMIC_SEQ_CST);
 	ring->device->fns->ring_wake(ring, UINT32_MAX);
+	/* At once, so that a worker does not run the rest of its batch first; and again afterwards for what was being
+	 * claimed, parked or published meanwhile. */
+	cancel_unclaimed(ring);
 	if (!have_all_left(ring, NULL))
 		vyre_ring_wait_until(ring, have_all_left, NULL, deadline > grace ? deadline : grace, 0);
-	ring->left = have_all_left(ring, NULL) != 0;
-	if (ring->left)
+	if (have_all_left(ring, NULL)) {
 		__atomic_store_n(&ring->live[VYRE_LIVE_STATE], 4, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&ring->left, 1, __ATOMIC_SEQ_CST);
+	}
 	cancel_unclaimed(ring);
 	close_ring(ring, VYRE_RING_STOPPED);
-	if (ring->left)
+	if (__atomic_load_n(&ring->left, __ATOMIC_SEQ_CST))
 		return VYRE_OK;
 	return vyre_fail(VYRE_TIMEOUT, "find the handler that does not return",
 			 "%u of %u workers are still inside a handler", ring->device->fns->ring_running(ring),
@@ -239,17 +245,15 @@ static vyre_status stop_workers(struct vyre_ring *ring, uint64_t deadline)
 vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_ns)
 {
 	uint64_t deadline = vyre_deadline(timeout_ns);
-	vyre_status drained = VYRE_OK, status = VYRE_OK;
+	vyre_status drained = VYRE_OK, status;
 
-	pthread_mutex_lock(&ring->stop_lock);
-	if (!ring->left) {
-		if (__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN)
-			close_ring(ring, VYRE_RING_CLOSING);
-		if (drain)
-			drained = vyre_ring_drain(ring, timeout_ns);
-		status = stop_workers(ring, deadline);
-	}
-	pthread_mutex_unlock(&ring->stop_lock);
+	if (__atomic_load_n(&ring->left, __ATOMIC_SEQ_CST) &&
+	    __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED)
+		return VYRE_OK;
+	close_ring(ring, VYRE_RING_CLOSING);
+	if (drain)
+		drained = vyre_ring_drain(ring, timeout_ns);
+	status = stop_workers(ring, deadline);
 	return drained != VYRE_OK ? VYRE_TIMEOUT : status;
 }
 
@@ -293,8 +297,9 @@ static uint32_t debug_records(const struct vyre_ring *ring)
 
 void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out)
 {
+	/* Read first: what retires later is published by the time that is counted. */
+	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), i;
 	struct vyre_commit now;
-	uint32_t i;
 
 	memset(out, 0, sizeof(*out));
 	vyre_ring_lock(ring);
@@ -307,9 +312,8 @@ void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out)
 	now = vyre_ring_commit(ring);
 	out->published = now.published;
 	/* RETIRED has 32 bits and is less than 2^31 away from what was published. */
-	out->retired =
-	    now.published - (uint64_t)(int64_t)(int32_t)((uint32_t)ring->first_position + (uint32_t)now.published -
-							 vyre_live_load(ring, VYRE_LIVE_RETIRED));
+	out->retired = now.published -
+		       (uint64_t)(int64_t)(int32_t)((uint32_t)ring->first_position + (uint32_t)now.published - retired);
 	out->faults = __atomic_load_n(&ring->control[VYRE_CONTROL_FAULT_COUNT], __ATOMIC_RELAXED);
 	out->wakes = __atomic_load_n(&ring->wakes, __ATOMIC_RELAXED);
 	out->parked = vyre_live_load(ring, VYRE_LIVE_PARKED);

@@ -263,13 +263,14 @@ VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, u
  * Errors: TIMEOUT, STOPPED. Any thread. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns);
 /* Refuses new slots, lets running handlers end, and stops the workers. drain nonzero: first waits for every published
- * slot, up to timeout_ns; slots that did not run end as EMPTY (cancelled). Idempotent.
+ * slot, up to timeout_ns; slots that did not run end as EMPTY (cancelled). Idempotent; another thread's stop, or its
+ * drain, is not waited for.
  * Errors: TIMEOUT (drain did not finish, the ring is stopped all the same; or a handler has not returned timeout_ns and
  * 100 ms after the call, and goes on running). Any thread. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_ns);
 
 struct vyre_ring_stats {
-	uint64_t published, retired; /* slots since creation */
+	uint64_t published, retired; /* slots since creation; cancelled ones have retired */
 	uint32_t faults;             /* slots that ended in FAULT */
 	uint32_t last_fault_slot, last_fault_code, last_fault_detail; /* of the last detached fault */
 	uint64_t detached_faults;

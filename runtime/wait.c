@@ -17,12 +17,16 @@
  *     It reads 1: it moves event itself. If that is before the waiter read e, the slot had ended before, and the waiter
  *     sees it; else the futex refuses to sleep or wakes.
  * The flag spares a busy ring the system call for every batch that ends while a sleeper is on its way up.
+ * A worker counts a batch in RETIRED when the whole of it has run, so a slot may end long before anybody is told. A
+ * sleeper therefore looks again by itself, every ended_slice_ns at the latest.
  * Not a condition variable per slot, nor an eventfd: the device would have to know about them.
  */
 #include <string.h>
 
 #include "live.h"
 #include "message.h"
+
+static const uint64_t ended_slice_ns = 1000000;
 
 static const char not_yet[] = "the slot has not ended yet. Fix: wait longer, or look for a masked tenant or a handler "
 			      "that does not return.";
@@ -181,7 +185,7 @@ vyre_status vyre_wait(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeo
 	struct ticket_wait wait = {ticket, result ? result : &own, PENDING};
 
 	if (!ticket_has_ended(ring, &wait) && timeout_ns != 0)
-		vyre_ring_wait_until(ring, ticket_has_ended, &wait, vyre_deadline(timeout_ns), 0);
+		vyre_ring_wait_until(ring, ticket_has_ended, &wait, vyre_deadline(timeout_ns), ended_slice_ns);
 	if (wait.outcome == PENDING)
 		return vyre_answer(VYRE_TIMEOUT, not_yet);
 	if (wait.outcome == GONE || vyre_release(ring, ticket) != VYRE_OK)
@@ -221,7 +225,7 @@ vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns)
 	struct drain drain = {vyre_ring_commit(ring).cursor, 0, 0};
 
 	if (!has_drained(ring, &drain) && timeout_ns != 0)
-		vyre_ring_wait_until(ring, has_drained, &drain, vyre_deadline(timeout_ns), 0);
+		vyre_ring_wait_until(ring, has_drained, &drain, vyre_deadline(timeout_ns), ended_slice_ns);
 	if (drain.place == ring->slots)
 		return VYRE_OK;
 	if (drain.stopped)

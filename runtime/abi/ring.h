@@ -51,12 +51,13 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
  *            covers it may claim it by its STATUS, but leaves HEAD where it is. (If it moved HEAD, a slow worker's old
  *            slot, still PUBLISHED one lap later, could push HEAD past a position that is published only afterwards,
  *            and nobody would ever look there.)
- *   parked   A worker that has just entered has seen no CONFIG_EPOCH yet: with PARKED nonzero it scans the ring once.
- *            (It may have parked a slot under an old mask, returned for NOTIFY, and missed the change.)
+ *   parked   A worker remembers, from launch to launch, the CONFIG_EPOCH that it last acted on; when that has moved and
+ *            PARKED is nonzero, it scans the ring once. (It may have parked a slot under an old mask, returned for
+ *            NOTIFY, and missed the change.)
  *   sleep    After RETIRED moves (seq_cst) a worker reads NOTIFY (seq_cst) and returns if it is nonzero; a waiter adds
  *            to NOTIFY (seq_cst), then reads RETIRED (seq_cst) and STATUS: one of the two sees the other.
- *   leave    A worker adds to AWAY (seq_cst), then reads TAIL, HEAD, the head slot, STOP and CONFIG_EPOCH again
- *            (seq_cst); a publisher stores TAIL (seq_cst), then reads AWAY (seq_cst): the same argument. */
+ *   leave    A worker adds to AWAY (seq_cst), then reads TAIL, HEAD, STOP and CONFIG_EPOCH again (seq_cst); a publisher
+ *            stores TAIL (seq_cst), then reads AWAY (seq_cst): the same argument. */
 #define VYRE_LIVE_FIELDS(X) \
 	/* line 0 */ \
 	X(TAIL,                 0,  1, HOST,   "positions whose slot bytes are complete") \

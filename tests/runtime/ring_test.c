@@ -536,6 +536,38 @@ static void log_records(void **state)
 	bench_close(&b);
 }
 
+static void *publish_much(void *argument)
+{
+	struct bench *b = argument;
+	struct vyre_slot slot = bench_slot(REFERENCE_OP_NOTHING, 0, 0, 0);
+	uint32_t i;
+
+	for (i = 0; i < 300000; i++)
+		if (vyre_publish(b->publisher, &slot, 1, VYRE_PUBLISH_WAIT, SECONDS(20), NULL) != VYRE_OK)
+			return b;
+	return NULL;
+}
+
+/* published - retired is what is in flight: never below zero, whenever it is asked. */
+static void no_more_retire_than_were_published(void **state)
+{
+	struct vyre_ring_stats now = {0};
+	struct bench b;
+	pthread_t thread;
+	void *failed;
+
+	(void)state;
+	bench_open(&b, NULL, (struct vyre_ring_params){.slots = 64, .workers = 1});
+	assert_int_equal(pthread_create(&thread, NULL, publish_much, &b), 0);
+	while (now.published < 300000) {
+		now = stats(&b);
+		assert_true(now.retired <= now.published);
+	}
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	bench_close(&b);
+}
+
 static void parameters_are_checked(void **state)
 {
 	static const struct vyre_ring_params bad[] = {
@@ -605,6 +637,7 @@ int main(void)
 	    cmocka_unit_test(odd_kernels),
 	    cmocka_unit_test(a_publisher_that_dies),
 	    cmocka_unit_test(log_records),
+	    cmocka_unit_test(no_more_retire_than_were_published),
 	    cmocka_unit_test(parameters_are_checked),
 	    cmocka_unit_test(order_of_destruction_is_free),
 	};

@@ -178,6 +178,8 @@ static int find_unit(struct session *s)
 		return usage("the unit is a program, which takes no slots", NULL);
 	if (!program && s->options->is_program)
 		return usage("the unit is a set: give it slots with --slot or --json", NULL);
+	if (s->unit->feed == VYRE_FEED_SLOTS)
+		return fail(s->options->blob, "the set has feed slots, which takes no ring: compile it with feed live");
 	if (s->unit->buffer_count > MAX_OPTIONS)
 		return fail(s->options->blob, "the unit has more than 64 buffers");
 	s->first_own_buffer = program ? 0 : RING_BUFFERS;
