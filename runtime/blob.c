@@ -185,6 +185,13 @@ static int is_name(const struct vyre_blob *blob, uint32_t offset)
 	return offset < blob->string_bytes;
 }
 
+/* Names of units and buffers are compared each with each: a long one would make that take hours. */
+static int is_short_name(const struct vyre_blob *blob, uint32_t offset)
+{
+	return is_name(blob, offset) &&
+	       strnlen(blob->strings + offset, VYRE_BLOB_MAX_NAME_BYTES + 1) <= VYRE_BLOB_MAX_NAME_BYTES;
+}
+
 /* Names go into messages and onto terminals: no control characters but tab and newline (of log formats). */
 static vyre_status check_strings(const struct vyre_blob *blob)
 {
@@ -225,8 +232,8 @@ static vyre_status check_buffers(const struct vyre_blob *blob, uint32_t unit_ind
 	for (i = 0; i < unit->buffer_count; i++) {
 		const struct vyre_blob_buffer *row = &rows[i];
 
-		if (!is_name(blob, row->name) || row->class_ < VYRE_CLASS_CONST || row->class_ > VYRE_CLASS_LIVE ||
-		    !vyre_element_bytes(row->element) || row->count > max_elements)
+		if (!is_short_name(blob, row->name) || row->class_ < VYRE_CLASS_CONST ||
+		    row->class_ > VYRE_CLASS_LIVE || !vyre_element_bytes(row->element) || row->count > max_elements)
 			return BAD("unit %u, buffer %u: name %u, class %u, element %u or count %llu is out of range",
 				   unit_index, i, row->name, row->class_, row->element, (unsigned long long)row->count);
 		if (row->binding >= unit->buffer_count || bound[row->binding]++)
@@ -293,7 +300,7 @@ static vyre_status check_unit(const struct vyre_blob *blob, uint32_t index, uint
 	const struct vyre_blob_unit *unit = &view->units[index];
 	uint32_t i;
 
-	if (!is_name(blob, unit->name) || unit->kind < VYRE_UNIT_SET || unit->kind > VYRE_UNIT_PROGRAM ||
+	if (!is_short_name(blob, unit->name) || unit->kind < VYRE_UNIT_SET || unit->kind > VYRE_UNIT_PROGRAM ||
 	    unit->feed > VYRE_FEED_LIVE || (unit->kind == VYRE_UNIT_SET) != (unit->feed != VYRE_FEED_NONE))
 		return BAD("unit %u: name %u, kind %u or feed %u is out of range", index, unit->name, unit->kind,
 			   unit->feed);
@@ -323,6 +330,7 @@ static vyre_status check_unit(const struct vyre_blob *blob, uint32_t index, uint
 static vyre_status check_rows(const struct vyre_blob *blob)
 {
 	const struct vyre_blob_view *view = &blob->view;
+	uint32_t slices[VYRE_BLOB_MAX_UNITS] = {0};
 	uint32_t i, buffers_end = 0, ops_end = 0;
 
 	TRY(check_strings(blob));
@@ -337,6 +345,9 @@ static vyre_status check_rows(const struct vyre_blob *blob)
 		    view->sections[slice->section].kind != VYRE_BLOB_CODE)
 			return BAD("slice %u: unit %u of %u, or section %u, is not there or is not code", i,
 				   slice->unit, view->unit_count, slice->section);
+		if (++slices[slice->unit] > VYRE_BLOB_MAX_UNIT_SLICES)
+			return BAD("slice %u: unit %u has more than %u slices", i, slice->unit,
+				   (unsigned)VYRE_BLOB_MAX_UNIT_SLICES);
 	}
 	for (i = 0; i < view->log_count; i++)
 		if (!is_name(blob, view->logs[i].format))
@@ -446,7 +457,7 @@ vyre_status vyre_blob_open_file(const char *path, struct vyre_blob **out)
 	int fd;
 
 	*out = NULL;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe without a writer shall not hold us */
 	if (fd < 0)
 		return vyre_fail(VYRE_IO, "check the path and its permissions", "cannot open %.256s: errno %d", path,
 				 errno);

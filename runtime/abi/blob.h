@@ -37,6 +37,8 @@ enum {
 	VYRE_BLOB_MAX_UNITS = 256,
 	VYRE_BLOB_MAX_ROWS = 65536, /* of any table section */
 	VYRE_BLOB_MAX_UNIT_BUFFERS = 256,
+	VYRE_BLOB_MAX_UNIT_SLICES = 64,  /* one per target */
+	VYRE_BLOB_MAX_NAME_BYTES = 1024, /* of a unit or a buffer, without the NUL */
 };
 #define VYRE_BLOB_MAX_BYTES (UINT64_C(1) << 30)
 

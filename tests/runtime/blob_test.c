@@ -245,6 +245,75 @@ static void unknown_sections_are_ignored(void **state)
 	free(bytes);
 }
 
+/* A table may be as long as the format says and still be read, and explained, in no time. */
+static void tables_that_cost_hours_are_refused(void **state)
+{
+	enum { STRINGS = 1 << 20, BUFFERS = VYRE_BLOB_MAX_UNIT_BUFFERS };
+	static char strings[STRINGS];
+	static struct vyre_blob_buffer buffers[BUFFERS];
+	static struct vyre_blob_slice slices[VYRE_BLOB_MAX_ROWS];
+	struct vyre_blob_unit unit = {
+	    .name = STRINGS - 2, .kind = VYRE_UNIT_PROGRAM, .workgroup = {1, 1, 1}, .buffer_count = BUFFERS};
+	struct test_blob blob = {0};
+	uint64_t size;
+	uint8_t *bytes;
+	uint32_t i;
+
+	(void)state;
+	memset(strings + 1, 'a', STRINGS - 2);
+	for (i = 0; i < BUFFERS; i++)
+		buffers[i] = (struct vyre_blob_buffer){.name = STRINGS - 2 - VYRE_BLOB_MAX_NAME_BYTES + 1 + i,
+						       .binding = i,
+						       .class_ = VYRE_CLASS_PLAIN,
+						       .element = VYRE_ELEMENT_U32};
+	test_blob_section(&blob, VYRE_BLOB_STRINGS, strings, STRINGS);
+	test_blob_section(&blob, VYRE_BLOB_UNITS, &unit, sizeof(unit));
+	test_blob_section(&blob, VYRE_BLOB_BUFFERS, buffers, sizeof(buffers));
+	test_blob_section(&blob, VYRE_BLOB_OPS, NULL, 0);
+	test_blob_section(&blob, VYRE_BLOB_ARGS, NULL, 0);
+	test_blob_section(&blob, VYRE_BLOB_SLICES, slices, VYRE_BLOB_MAX_UNIT_SLICES * sizeof(slices[0]));
+	test_blob_section(&blob, VYRE_BLOB_CODE, "code", 4);
+	for (i = 0; i < VYRE_BLOB_MAX_ROWS; i++)
+		slices[i].section = 6;
+	bytes = test_blob_build(&blob, &size);
+	assert_int_equal(open_bytes(bytes, size), VYRE_OK);
+	free(bytes);
+	/* One byte longer: with megabytes of them the comparison of all pairs would not end. */
+	buffers[0].name = STRINGS - 2 - VYRE_BLOB_MAX_NAME_BYTES;
+	bytes = test_blob_build(&blob, &size);
+	assert_int_equal(open_bytes(bytes, size), VYRE_MALFORMED);
+	free(bytes);
+	buffers[0].name = STRINGS - 2 - VYRE_BLOB_MAX_NAME_BYTES + 1;
+	unit.name = 1;
+	bytes = test_blob_build(&blob, &size);
+	assert_int_equal(open_bytes(bytes, size), VYRE_MALFORMED);
+	free(bytes);
+	/* The choice of a slice looks at all of a unit's, the explanation at all pairs. */
+	unit.name = STRINGS - 2;
+	blob.sections[5].size = sizeof(slices);
+	bytes = test_blob_build(&blob, &size);
+	assert_int_equal(open_bytes(bytes, size), VYRE_MALFORMED);
+	assert_non_null(strstr(vyre_last_error(), "more than 64 slices"));
+	free(bytes);
+}
+
+/* A pipe that nobody writes to: an error at once. */
+static void a_pipe_does_not_block(void **state)
+{
+	char path[] = "blob_test_pipe_XXXXXX";
+	struct vyre_blob *blob = (void *)1;
+
+	(void)state;
+	assert_int_equal(close(mkstemp(path)), 0);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(20); /* instead of a hang */
+	assert_int_equal(vyre_blob_open_file(path, &blob), VYRE_IO);
+	alarm(0);
+	assert_null(blob);
+	unlink(path);
+}
+
 static void files(void **state)
 {
 	char path[] = "blob_test_XXXXXX";
@@ -275,6 +344,8 @@ int main(void)
 	    cmocka_unit_test(every_byte_counts),
 	    cmocka_unit_test(every_wrong_field_is_refused),
 	    cmocka_unit_test(unknown_sections_are_ignored),
+	    cmocka_unit_test(tables_that_cost_hours_are_refused),
+	    cmocka_unit_test(a_pipe_does_not_block),
 	    cmocka_unit_test(files),
 	};
 
