@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -153,6 +154,20 @@ static void init_locks(struct pread_engine *e)
 	pthread_condattr_destroy(&monotonic);
 }
 
+/* Our threads block every signal, as the cpu device's do: they are the product's business. */
+static int start_thread(struct pread_engine *e)
+{
+	sigset_t all, before;
+	int error;
+	if (vyre_mem_refused())
+		return EAGAIN;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&e->threads[e->thread_count], NULL, serve, e);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
 int vyre_stream_pread_create(const struct vyre_stream_pool *pool, struct vyre_stream_engine **out)
 {
 	struct pread_engine *e = vyre_mem_alloc(sizeof *e);
@@ -169,8 +184,7 @@ int vyre_stream_pread_create(const struct vyre_stream_pool *pool, struct vyre_st
 	if (e->waiting.items && e->finished.items) {
 		error = 0;
 		while (e->thread_count < THREADS && error == 0) {
-			error =
-			    vyre_mem_refused() ? EAGAIN : pthread_create(&e->threads[e->thread_count], NULL, serve, e);
+			error = start_thread(e);
 			e->thread_count += error == 0;
 		}
 		if (e->thread_count != 0) /* fewer threads than wished for read all the same */

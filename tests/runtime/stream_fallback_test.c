@@ -3,6 +3,9 @@
  */
 #include "stream_rig.h"
 
+#include <dirent.h>
+#include <signal.h>
+
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -115,6 +118,43 @@ static void no_threads(struct rig *rig, int fd)
 	require(!run.stream && strstr(vyre_last_error(), ". Fix: allow one of them"), "message");
 }
 
+/* Threads of this process that would run the product's signal handlers. */
+static uint32_t threads_open_to_signals(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	uint32_t open_to = 0;
+	assert_non_null(tasks);
+	while ((task = readdir(tasks)) != NULL) {
+		char path[300], line[256];
+		unsigned long long blocked = 0;
+		snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+		FILE *status = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+		while (status && fgets(line, sizeof line, status)) {
+			if (sscanf(line, "SigBlk: %llx", &blocked) == 1)
+				open_to += !(blocked >> (SIGUSR1 - 1) & 1);
+		}
+		if (status)
+			fclose(status);
+	}
+	closedir(tasks);
+	return open_to;
+}
+
+static void reading_threads_take_no_signals(void **state)
+{
+	struct rig rig;
+	struct run run;
+	uint32_t before = threads_open_to_signals();
+	(void)state;
+	rig_open(&rig, 16, 1, 16 * 4096);
+	run_init(&run, &rig, 4096, 16, VYRE_STREAM_PREAD);
+	run_start(&run, NULL);
+	assert_int_equal(threads_open_to_signals(), before);
+	run_end(&run);
+	rig_close(&rig);
+}
+
 static void setup_refused(void **state)
 {
 	(void)state;
@@ -148,8 +188,9 @@ static void all_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(setup_refused),   cmocka_unit_test(register_refused), cmocka_unit_test(enter_refused),
-	    cmocka_unit_test(memlock_refused), cmocka_unit_test(all_refused),
+	    cmocka_unit_test(setup_refused), cmocka_unit_test(register_refused),
+	    cmocka_unit_test(enter_refused), cmocka_unit_test(memlock_refused),
+	    cmocka_unit_test(all_refused),   cmocka_unit_test(reading_threads_take_no_signals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
