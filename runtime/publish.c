@@ -34,7 +34,9 @@ static void commit(struct vyre_ring *ring, uint64_t cursor, uint64_t published)
 {
 	uint32_t next = (ring->commit_index & 1) ^ 1;
 
-	ring->commit[next] = (struct vyre_commit){cursor, published};
+	/* Atomically: whoever waits for room reads them without the lock. */
+	__atomic_store_n(&ring->commit[next].cursor, cursor, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->commit[next].published, published, __ATOMIC_RELAXED);
 	__atomic_store_n(&ring->commit_index, next, __ATOMIC_RELEASE);
 	__atomic_store_n(&ring->live[VYRE_LIVE_TAIL], (uint32_t)cursor, __ATOMIC_SEQ_CST);
 }

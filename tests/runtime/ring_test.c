@@ -548,6 +548,42 @@ static void *publish_much(void *argument)
 	return NULL;
 }
 
+static void *publish_in_threes(void *argument)
+{
+	struct bench *b = argument;
+	struct vyre_slot slots[3];
+	uint32_t i;
+
+	for (i = 0; i < 3; i++)
+		slots[i] = bench_slot(REFERENCE_OP_MARK, 1, i, 0);
+	for (i = 0; i < 10000; i++)
+		if (vyre_publish(b->publisher, slots, 3, VYRE_PUBLISH_WAIT, SECONDS(20), NULL) != VYRE_OK)
+			return b;
+	return NULL;
+}
+
+/* Always full, always somebody asleep for room; a thread sanitizer sees what they read of each other. */
+static void publishers_share_a_small_ring(void **state)
+{
+	struct bench b;
+	pthread_t threads[3];
+	void *failed;
+	uint32_t i;
+
+	(void)state;
+	bench_open(&b, NULL, (struct vyre_ring_params){.slots = 8, .workers = 2, .idle_ns = 1000});
+	for (i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, publish_in_threes, &b), 0);
+	for (i = 0; i < 3; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(b.mark_words[i], 30000);
+	bench_close(&b);
+}
+
 /* published - retired is what is in flight: never below zero, whenever it is asked. */
 static void no_more_retire_than_were_published(void **state)
 {
@@ -637,6 +673,7 @@ int main(void)
 	    cmocka_unit_test(odd_kernels),
 	    cmocka_unit_test(a_publisher_that_dies),
 	    cmocka_unit_test(log_records),
+	    cmocka_unit_test(publishers_share_a_small_ring),
 	    cmocka_unit_test(no_more_retire_than_were_published),
 	    cmocka_unit_test(parameters_are_checked),
 	    cmocka_unit_test(order_of_destruction_is_free),
