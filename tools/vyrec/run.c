@@ -339,6 +339,18 @@ static void print_result(const struct vyrec_module *m, const struct vyrec_interp
 		printf("fault %u, detail %u\n", r->fault_code, r->fault_detail);
 }
 
+/* Four words, and what else is not 0. */
+static void print_words(const char *slot, const char *status, const uint32_t *args)
+{
+	unsigned count = VYRE_SLOT_ARGS;
+	while (count > 4 && !args[count - 1])
+		count--;
+	printf("%s: %s %u (0x%x)", slot, status, args[0], args[0]);
+	for (unsigned i = 1; i < count; i++)
+		printf(" %u", args[i]);
+	printf("\n");
+}
+
 static bool run_slots(const struct options *o, struct vyrec_module *m, vyrec_unit set)
 {
 	struct bound bound = {0};
@@ -354,9 +366,9 @@ static bool run_slots(const struct options *o, struct vyrec_module *m, vyrec_uni
 			if (slots[i].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_FAULT)
 				printf("%s: FAULT code %u detail %u\n", o->slots[i], args[0], args[1]);
 			else
-				printf("%s: %s %u (0x%x) %u %u %u\n", o->slots[i],
-				       slots[i].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_DONE ? "DONE" : "not run",
-				       args[0], args[0], args[1], args[2], args[3]);
+				print_words(
+				    o->slots[i],
+				    slots[i].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_DONE ? "DONE" : "not run", args);
 			fine &= slots[i].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_DONE;
 		}
 		print_buffers(m, &bound);
