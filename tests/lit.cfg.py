@@ -9,7 +9,8 @@ import lit.formats
 config.name = "vyre"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".vyre"]
-config.excludes = ["conformance"]  # programs and expectations for conform_test, without RUN lines
+# Folders whose programs belong to a C test and have no RUN lines.
+config.excludes = ["conformance", "scheduler"]
 config.test_source_root = os.path.dirname(__file__)
 
 build = os.path.abspath(lit_config.params.get("build", os.path.join(config.test_source_root, "..", "build")))
