@@ -52,14 +52,16 @@ struct vyre_device_fns {
 	vyre_status (*dispatch)(struct vyre_kernel *kernel, const uint32_t workgroups[3], uint32_t fault[2]);
 
 	/* The resident kernel of a ring. start: workers run until leave was asked for. wake: at least `count` sleeping
-	 * workers (or all) look again. running: workers that have not left. finish: none runs, gives back what start
-	 * made. abandon: some still run; the last to leave calls vyre_ring_unref. */
+	 * workers (or all) look again. running: workers that have not left. finish: none runs, gives their threads back.
+	 * abandon: some still run; the last to leave calls vyre_ring_unref. free: the rest of what start made, NULL if it
+	 * made nothing; until then wake may be called, by a publisher that was late. */
 	vyre_status (*ring_start)(struct vyre_ring *ring);
 	void (*ring_wake)(struct vyre_ring *ring, uint32_t count);
 	uint32_t (*ring_running)(struct vyre_ring *ring);
 	uint32_t (*ring_sleeping)(struct vyre_ring *ring);
 	void (*ring_finish)(struct vyre_ring *ring);
 	void (*ring_abandon)(struct vyre_ring *ring);
+	void (*ring_free)(struct vyre_ring *ring);
 };
 
 extern const struct vyre_device_fns vyre_cpu_device;
@@ -98,5 +100,6 @@ uint32_t vyre_cpu_ring_running(struct vyre_ring *ring);
 uint32_t vyre_cpu_ring_sleeping(struct vyre_ring *ring);
 void vyre_cpu_ring_finish(struct vyre_ring *ring);
 void vyre_cpu_ring_abandon(struct vyre_ring *ring);
+void vyre_cpu_ring_free(struct vyre_ring *ring);
 
 #endif

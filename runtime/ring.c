@@ -170,6 +170,7 @@ void vyre_ring_unref(struct vyre_ring *ring)
 
 	if (__atomic_sub_fetch(&ring->refs, 1, __ATOMIC_ACQ_REL) != 0)
 		return;
+	ring->device->fns->ring_free(ring);
 	for (i = 0; i < VYRE_RING_BUFFERS; i++)
 		vyre_memory_unref(ring->memories[i]);
 	vyre_pages_free(ring->owner, sizeof(*ring->owner) * ring->slots);
@@ -265,7 +266,7 @@ void vyre_ring_destroy(struct vyre_ring *ring)
 		return;
 	stopped_before = __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED;
 	/* A stop that has already timed out is not waited for a second time. */
-	if (vyre_ring_stop(ring, 0, stopped_before ? 0 : VYRE_FOREVER) == VYRE_OK) {
+	if (stopped_before ? have_all_left(ring, NULL) : vyre_ring_stop(ring, 0, VYRE_FOREVER) == VYRE_OK) {
 		ring->device->fns->ring_finish(ring);
 		vyre_ring_unref(ring);
 		return;

@@ -143,4 +143,5 @@ const struct vyre_device_fns vyre_cpu_device = {
     .ring_sleeping = vyre_cpu_ring_sleeping,
     .ring_finish = vyre_cpu_ring_finish,
     .ring_abandon = vyre_cpu_ring_abandon,
+    .ring_free = vyre_cpu_ring_free,
 };

@@ -107,10 +107,8 @@ static void *work(void *argument)
 	}
 	__atomic_sub_fetch(&engine->running, 1, __ATOMIC_SEQ_CST);
 	vyre_ring_notify(ring);
-	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0) {
-		free_engine(engine);
+	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		vyre_ring_unref(ring);
-	}
 	return NULL;
 }
 
@@ -206,8 +204,7 @@ void vyre_cpu_ring_finish(struct vyre_ring *ring)
 
 	for (i = 0; i < engine->started; i++)
 		pthread_join(engine->workers[i].thread, NULL);
-	ring->engine = NULL;
-	free_engine(engine);
+	engine->started = 0;
 }
 
 void vyre_cpu_ring_abandon(struct vyre_ring *ring)
@@ -217,8 +214,11 @@ void vyre_cpu_ring_abandon(struct vyre_ring *ring)
 
 	for (i = 0; i < engine->started; i++)
 		pthread_detach(engine->workers[i].thread);
-	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0) {
-		free_engine(engine);
+	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		vyre_ring_unref(ring);
-	}
+}
+
+void vyre_cpu_ring_free(struct vyre_ring *ring)
+{
+	free_engine(ring->engine);
 }

@@ -653,6 +653,24 @@ static void order_of_destruction_is_free(void **state)
 	assert_int_equal(vyre_mem_live(), 0);
 }
 
+/* A publisher that has just published may look for sleepers when the ring is already destroyed. */
+static void a_publisher_outlives_its_ring(void **state)
+{
+	struct vyre_slot slot = bench_slot(REFERENCE_OP_NOTHING, 0, 0, 0);
+	struct vyre_ring *ring;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, NULL, small);
+	ring = b.ring;
+	vyre_ring_destroy(ring);
+	b.ring = NULL;
+	ring->device->fns->ring_wake(ring, 1);
+	assert_int_equal(vyre_publish(b.publisher, &slot, 1, 0, 0, NULL), VYRE_STOPPED);
+	bench_close(&b);
+	assert_int_equal(vyre_mem_live(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -677,6 +695,7 @@ int main(void)
 	    cmocka_unit_test(no_more_retire_than_were_published),
 	    cmocka_unit_test(parameters_are_checked),
 	    cmocka_unit_test(order_of_destruction_is_free),
+	    cmocka_unit_test(a_publisher_outlives_its_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
