@@ -316,10 +316,15 @@ int command_compile(int argc, char **argv)
 
 	struct source source;
 	struct module_times times;
-	if (!source_read(o.input, &source))
-		return EXIT_BAD_INPUT;
-	struct vyrec_module *module = source_to_module(&source, &times);
 	char *path = output_path(&o);
+	bool harmful = strcmp(o.input, "-") && strcmp(path, "-") && is_same_file(o.input, path);
+	if (harmful)
+		fprintf(stderr, "vyrec: the output would replace the input %s; name another with -o\n", o.input);
+	if (harmful || !source_read(o.input, &source)) {
+		free(path);
+		return harmful ? EXIT_USAGE : EXIT_BAD_INPUT;
+	}
+	struct vyrec_module *module = source_to_module(&source, &times);
 	show_time(&o, "parse", "", times.parse);
 	show_time(&o, "verify", "", times.verify);
 	bool fine = module && compile_module(&o, module, &source, path);

@@ -1,7 +1,8 @@
 /* files.c - reads sources; writes files all or nothing.
  *
  * Invariant: a reader of the output path sees the old file or the whole new one, never a part: the bytes go to a
- * temporary file in the same folder, which is renamed over the path when all are written, or removed.
+ * temporary file in the same folder, which is renamed over the path when all are written, or removed. A link stays a
+ * link: the file that it names is the one that is replaced.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -105,12 +106,15 @@ static bool write_special(const char *path, const void *data, size_t bytes)
 	return close(fd) == 0 && fine;
 }
 
-bool file_write(const char *path, const void *data, size_t bytes)
+bool is_same_file(const char *path, const char *other)
 {
-	if (!strcmp(path, "-"))
-		return write_all(STDOUT_FILENO, data, bytes) || complain("write", "standard output");
-	if (is_special(path))
-		return write_special(path, data, bytes);
+	struct stat a, b;
+	return !stat(path, &a) && !stat(other, &b) && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+static bool replace_file(const char *path, const void *data, size_t bytes)
+{
 	size_t room = strlen(path) + 16;
 	char *temporary = vyrec_alloc(room);
 	snprintf(temporary, room, "%s.XXXXXX", path);
@@ -125,13 +129,22 @@ bool file_write(const char *path, const void *data, size_t bytes)
 		why = errno;
 		fine = false;
 	}
-	if (!fine) {
-		if (fd >= 0)
-			unlink(temporary);
-		errno = why;
-		complain("write", path);
-	}
+	if (!fine && fd >= 0)
+		unlink(temporary);
 	free(temporary);
+	errno = why;
+	return fine;
+}
+
+bool file_write(const char *path, const void *data, size_t bytes)
+{
+	if (!strcmp(path, "-"))
+		return write_all(STDOUT_FILENO, data, bytes) || complain("write", "standard output");
+	if (is_special(path))
+		return write_special(path, data, bytes);
+	char *target = realpath(path, NULL); /* NULL: a new file */
+	bool fine = replace_file(target ? target : path, data, bytes) || complain("write", path);
+	free(target);
 	return fine;
 }
 

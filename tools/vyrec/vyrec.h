@@ -40,6 +40,8 @@ bool source_read(const char *path, struct source *out);
 void source_finish(struct source *source);
 /* Writes a file by way of a temporary one and a rename, or standard output for "-". False after a message. */
 bool file_write(const char *path, const void *data, size_t bytes);
+/* Do both paths name one regular file? */
+bool is_same_file(const char *path, const char *other);
 
 /* Parses text or VIR0, by its first bytes, and verifies. NULL after errors, which are on stderr. Times may be NULL. */
 struct module_times {
