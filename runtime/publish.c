@@ -111,7 +111,8 @@ static int place_is_free(const struct vyre_ring *ring, uint64_t position)
 }
 
 /* Places that no slot in flight holds, told by one word. Looking at the places of a full ring instead would take the
- * lines of all its slots away from the worker that is about to run them. */
+ * lines of all its slots away from the worker that is about to run them. The word lags: a slot that has ended is not
+ * counted until its batch has, so only a word that moves is believed (full_retired). */
 static uint32_t places_not_in_flight(const struct vyre_ring *ring, uint64_t published, uint32_t retired)
 {
 	uint32_t in_flight = (uint32_t)(ring->first_position + published) - retired;
@@ -204,6 +205,7 @@ struct publish {
 	/* waiting for room: what the ring had come to before the last attempt */
 	uint32_t tried_retired, tried_head, tried_releases;
 	uint32_t seen_retired; /* at the last look */
+	uint64_t look_at;      /* when to try again though nothing has moved */
 };
 
 /* The lock is held, and there is room. */
@@ -231,14 +233,16 @@ static vyre_status attempt(struct publish *publish)
 	struct vyre_ring *ring = publish->publisher->ring;
 	struct vyre_commit now;
 	vyre_status status = VYRE_OK;
-	uint32_t away;
+	uint32_t away, retired;
 
 	vyre_ring_lock(ring);
+	retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
 	now = *current_commit(ring);
 	if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED)) {
 		status = VYRE_STOPPED;
-	} else if (places_not_in_flight(ring, now.published, vyre_live_load(ring, VYRE_LIVE_RETIRED)) <
-		   publish->count) {
+	} else if (retired != ring->full_retired &&
+		   places_not_in_flight(ring, now.published, retired) < publish->count) {
+		ring->full_retired = retired;
 		status = VYRE_FULL;
 	} else if (!has_room(ring, now.cursor, publish->count)) {
 		refresh_limit(ring, now.cursor);
@@ -264,11 +268,12 @@ static int has_published(struct vyre_ring *ring, void *context)
 	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), head = vyre_live_load(ring, VYRE_LIVE_HEAD);
 	uint32_t releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST);
 	uint64_t published = __atomic_load_n(&current_commit(ring)->published, __ATOMIC_RELAXED);
+	uint64_t now = vyre_now();
 	int flows = retired != publish->seen_retired;
 
 	publish->seen_retired = retired;
 	if (releases == publish->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN) {
-		if (retired == publish->tried_retired && head == publish->tried_head)
+		if (retired == publish->tried_retired && head == publish->tried_head && now < publish->look_at)
 			return 0;
 		if (flows && places_not_in_flight(ring, published, retired) < ring->slots / 8)
 			return 0;
@@ -276,6 +281,7 @@ static int has_published(struct vyre_ring *ring, void *context)
 	publish->tried_retired = retired;
 	publish->tried_head = head;
 	publish->tried_releases = releases;
+	publish->look_at = now + room_slice_ns;
 	publish->status = attempt(publish);
 	return publish->status != VYRE_FULL;
 }

@@ -95,6 +95,7 @@ static void encode(struct vyre_ring *ring, const struct vyre_ring_params *params
 	ring->first_position = params->first_position;
 	ring->commit[0].cursor = ring->first_position;
 	ring->limit = ring->first_position + params->slots;
+	ring->full_retired = params->first_position - 1;
 	ring->live[VYRE_LIVE_STATE] = 1;
 }
 

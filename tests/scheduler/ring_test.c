@@ -100,6 +100,30 @@ static void a_wait_ends_with_its_slot(void **state)
 	bench_close(&b);
 }
 
+/* A detached slot that has ended gives its place back, whatever its batch goes on with. */
+static void a_place_is_free_when_its_slot_has_ended(void **state)
+{
+	struct bench b;
+	struct vyre_slot first = bench_slot(OP_HOLD, 1, 0, 0), slots[63];
+	uint32_t i;
+
+	(void)state;
+	open_scheduler(&b, 1);
+	for (i = 0; i < 62; i++)
+		slots[i] = bench_slot(OP_MARK, 1, 5, 0);
+	slots[62] = bench_slot(OP_HOLD, 1, 1, 0);
+	assert_int_equal(vyre_publish(b.publisher, &first, 1, 0, 0, NULL), VYRE_OK);
+	wait_for_mark(&b, 0);
+	assert_int_equal(vyre_publish(b.publisher, slots, 63, 0, 0, NULL), VYRE_OK);
+	bench_open_gate(&b, 0);
+	wait_for_mark(&b, 1);
+	assert_int_equal(vyre_publish(b.publisher, slots, 62, VYRE_PUBLISH_WAIT, SECONDS(5), NULL), VYRE_OK);
+	bench_open_gate(&b, 1);
+	assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
+	assert_int_equal(b.mark_words[5], 124);
+	bench_close(&b);
+}
+
 /* The handler that runs ends; the rest of its batch does not begin. */
 static void stop_ends_a_batch(void **state)
 {
@@ -227,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_wait_ends_with_its_slot),
+	    cmocka_unit_test(a_place_is_free_when_its_slot_has_ended),
 	    cmocka_unit_test(stop_ends_a_batch),
 	    cmocka_unit_test(a_stop_does_not_wait_for_another),
 	    cmocka_unit_test(the_slots_feed_is_dispatched),
