@@ -62,7 +62,7 @@ void verify_declare_local(struct verify_body *b, vyrec_local local, unsigned kin
 		     verify_name(b->v, l->name), vyrec_type_name(l->type));
 	declare_name(b, l->name, loc);
 	b->local_visible[local] = 1;
-	b->local_positive[local] = 0;
+	b->local_step[local] = 0;
 	enter_scope(b, SCOPE_LOCAL, local);
 }
 
@@ -201,7 +201,7 @@ void verify_bodies(struct verifier *v)
 				.local_visible = vyrec_alloc(m->local_count),
 				.array_visible = vyrec_alloc(m->array_count),
 				.const_visible = vyrec_alloc(m->const_count),
-				.local_positive = vyrec_alloc(m->local_count)};
+				.local_step = vyrec_alloc(m->local_count * sizeof *b.local_step)};
 	find_programs(&b);
 	b.where = VYREC_IN_ANY;
 	for (uint32_t i = 0; i < v->fns.count; i++)
@@ -212,7 +212,7 @@ void verify_bodies(struct verifier *v)
 	free(b.local_visible);
 	free(b.array_visible);
 	free(b.const_visible);
-	free(b.local_positive);
+	free(b.local_step);
 	free(b.name_uses);
 	free(b.op_by_name);
 	free(b.unit_by_name);

@@ -251,47 +251,54 @@ void verify_expr(struct verify_body *b, vyrec_expr expr)
 
 /* ---- steps ----------------------------------------------------------------------------------------------------------- */
 
-/* Positive by form: a positive literal or const, a count of lanes or workgroups, a product or conversion of such, or a
- * let of such. Products of counts stay below 2^32 because a launch has fewer invocations; a literal factor is at most
- * 2^20, times 1024 lanes below 2^31. */
-bool verify_is_positive(const struct verify_body *b, vyrec_expr expr)
+/* The greatest value of an expression that is positive by form, and 0 for any other: a positive literal or const, a
+ * count of lanes or workgroups, a product or conversion of such, or a let of such. A product of what a pass may compute
+ * fits the type, in whatever order it does; workgroups are known at run time alone, where a step that has wrapped around
+ * to 0 runs no turn. */
+uint64_t verify_step_bound(const struct verify_body *b, vyrec_expr expr)
 {
 	const struct vyrec_expr_node *e = &b->v->m->exprs[expr];
-	unsigned top = vyrec_type_bits(e->type) - 1;
+	unsigned bits = vyrec_type_bits(e->type) - vyrec_type_is_sint(e->type);
+	uint64_t most = bits ? ~UINT64_C(0) >> (64 - bits) : 0, bound = 0;
 	switch (e->kind) {
 	case VYREC_EXPR_LIT:
-		return e->imm && !(vyrec_type_is_sint(e->type) && e->imm >> top);
-	case VYREC_EXPR_CONST: {
-		uint64_t value = b->v->m->consts[e->sym].value;
-		return value && !(vyrec_type_is_sint(e->type) && value >> top);
-	}
+		bound = e->imm;
+		break;
+	case VYREC_EXPR_CONST:
+		bound = b->v->m->consts[e->sym].value;
+		break;
 	case VYREC_EXPR_LOCAL:
-		return b->local_positive[e->sym];
+		bound = b->local_step[e->sym];
+		break;
 	case VYREC_EXPR_BUILTIN:
-		return e->code == VYREC_BUILTIN_LANES || e->code == VYREC_BUILTIN_SUBGROUP_SIZE ||
-		       e->code == VYREC_BUILTIN_WORKGROUPS;
+		bound = e->code == VYREC_BUILTIN_LANES		 ? VYREC_MAX_LANES
+			: e->code == VYREC_BUILTIN_SUBGROUP_SIZE ? 64
+			: e->code == VYREC_BUILTIN_WORKGROUPS	 ? 1
+								 : 0;
+		break;
 	case VYREC_EXPR_OP:
 		switch (e->code) {
-		case VYREC_OP_mul_i:
-			for (unsigned i = 0; i < 2; i++) {
-				const struct vyrec_expr_node *factor = &b->v->m->exprs[e->arg[i]];
-				if (!verify_is_positive(b, e->arg[i]) ||
-				    (factor->kind == VYREC_EXPR_LIT && factor->imm > 1 << 20))
-					return false;
-			}
-			return true;
+		case VYREC_OP_mul_i: {
+			uint64_t x = verify_step_bound(b, e->arg[0]), y = verify_step_bound(b, e->arg[1]);
+			bound = x && y <= most / x ? x * y : 0;
+			break;
+		}
 		case VYREC_OP_to_u32_i:
 		case VYREC_OP_to_i32_i:
-			return vyrec_type_bits(type_of(b, e->arg[0])) == 32 && verify_is_positive(b, e->arg[0]);
+			bound = vyrec_type_bits(type_of(b, e->arg[0])) == 32 ? verify_step_bound(b, e->arg[0]) : 0;
+			break;
 		case VYREC_OP_to_u64_u:
 		case VYREC_OP_to_u64_s:
 		case VYREC_OP_to_i64_u:
 		case VYREC_OP_to_i64_s:
-			return verify_is_positive(b, e->arg[0]);
+			bound = verify_step_bound(b, e->arg[0]);
+			break;
 		default:
-			return false;
+			break;
 		}
+		break;
 	default:
-		return false;
+		break;
 	}
+	return bound <= most ? bound : 0;
 }

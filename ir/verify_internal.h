@@ -61,7 +61,7 @@ struct verify_body {
 	unsigned where;	       /* VYREC_IN_HANDLER, VYREC_IN_PROGRAM; VYREC_IN_ANY = must be right in both */
 	/* by index */
 	uint8_t *local_visible, *array_visible, *const_visible;
-	uint8_t *local_positive; /* a let whose value is positive by its form */
+	uint64_t *local_step; /* of a let whose value is positive by its form: the greatest it may be; else 0 */
 	/* by name */
 	uint32_t *name_uses; /* declarations that are visible */
 	uint32_t name_capacity;
@@ -76,7 +76,7 @@ struct verify_body {
 	struct vyrec_list waits; /* statements that wait for one */
 };
 void verify_expr(struct verify_body *b, vyrec_expr expr);
-bool verify_is_positive(const struct verify_body *b, vyrec_expr expr);
+uint64_t verify_step_bound(const struct verify_body *b, vyrec_expr expr);
 /* May the array be read or written plainly here? */
 void verify_plain_access(struct verify_body *b, vyrec_array array, vyrec_loc loc, bool writes);
 void verify_array_use(struct verify_body *b, vyrec_array array, vyrec_loc loc);

@@ -38,7 +38,7 @@ static void check_let(struct verify_body *b, const struct vyrec_stmt_node *t)
 {
 	want_type(b, t->expr[0], b->v->m->locals[t->local].type, V034, "the value of a let");
 	verify_declare_local(b, t->local, VYREC_LOCAL_LET, t->loc);
-	b->local_positive[t->local] = verify_is_positive(b, t->expr[0]);
+	b->local_step[t->local] = verify_step_bound(b, t->expr[0]);
 }
 
 static void check_var(struct verify_body *b, const struct vyrec_stmt_node *t)
@@ -107,11 +107,10 @@ static void check_for(struct verify_body *b, const struct vyrec_stmt_node *t)
 	want_type(b, t->expr[1], type, V040, "the second bound");
 	if (t->expr[2]) {
 		want_type(b, t->expr[2], type, V040, "the step");
-		if (!verify_is_positive(b, t->expr[2]))
+		if (!verify_step_bound(b, t->expr[2]))
 			FAIL(b->v, V041, node_of(b, t->expr[2])->loc,
 			     "a step must be positive by its form: a literal or const above 0, lanes, workgroups, a "
-			     "product or a "
-			     "let of these; write one, or a loop");
+			     "product that fits the type or a let of these; write one, or a loop");
 	}
 	verify_declare_local(b, t->local, VYREC_LOCAL_COUNTER, t->loc);
 	check_loop_body(b, t);
@@ -267,6 +266,12 @@ static void check_log(struct verify_body *b, const struct vyrec_stmt_node *t)
 	want_u32(b, t->expr[1], "an operand of log");
 	if (t->imm > UINT32_MAX)
 		FAIL(b->v, V043, t->loc, "log id %llu; it has 32 bits", (unsigned long long)t->imm);
+	/* It is printed onto terminals; the loader refuses a blob with such a string. */
+	for (const unsigned char *c = (const unsigned char *)verify_name(b->v, t->name); *c; c++) {
+		if ((*c < 0x20 && *c != '\t' && *c != '\n') || *c == 0x7f)
+			FAIL(b->v, V074, t->loc, "control character 0x%02x in the format of log %llu; remove it", *c,
+			     (unsigned long long)t->imm);
+	}
 }
 
 static void check_opaque(struct verify_body *b, const struct vyrec_stmt_node *t)
