@@ -55,6 +55,16 @@ static uint32_t name(struct writer *w, const struct vyrec_module *m, vyrec_name 
 	return string(w, vyrec_name_text(m, text));
 }
 
+/* The loader's strings have no control characters; a file's name may have. */
+static uint32_t file_name(struct writer *w)
+{
+	char text[256];
+	snprintf(text, sizeof text, "%s", vyrec_name_text(w->source, w->source->file));
+	for (char *c = text; *c; c++)
+		*c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
+	return string(w, text);
+}
+
 /* ---- what the statements tell ---------------------------------------------------------------------------------------- */
 
 static bool literal(const struct vyrec_module *m, vyrec_expr expr, uint32_t *value)
@@ -73,7 +83,7 @@ static void add_fault(struct writer *w, const struct vyrec_stmt_node *s)
 {
 	struct vyre_blob_fault_site row = {.unit = w->unit_row,
 					   .op = w->opcode,
-					   .file = name(w, w->source, w->source->file),
+					   .file = file_name(w),
 					   .line = VYREC_LOC_LINE(s->loc),
 					   .column = VYREC_LOC_COLUMN(s->loc)};
 	if (!s->expr[1] && (s->imm == 0 || s->imm == VYRE_FAULT_TRAP) && literal(w->source, s->expr[0], &row.code))

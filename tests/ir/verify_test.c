@@ -389,6 +389,10 @@ BREAK(V073)
 {
 	in_single(d, STMT(.kind = VYREC_STMT_RESULT, .imm = 11, .expr = {vyrec_build_lit(&d->b, VYREC_U64, 0)}));
 }
+BREAK(V074)
+{
+	find_stmt(d, VYREC_STMT_LOG)->name = vyrec_intern_z(d->m, "\x1b[2J");
+}
 BREAK(V075)
 {
 	d->m->arrays[d->plain].element = VYREC_I32;

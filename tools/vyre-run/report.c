@@ -177,10 +177,14 @@ void report_logs(struct session *s, struct vyre_ring *ring)
 	for (uint32_t i = 0; i < count; i++) {
 		char text[512];
 		format_log(text, sizeof text, find_format(s, records[i][0]), &records[i][1]);
-		if (s->options->json)
-			print_json(json_pack("{s:I,s:s}", "log", (json_int_t)records[i][0], "text", text));
-		else
+		if (s->options->json) {
+			json_t *line = json_pack("{s:I}", "log", (json_int_t)records[i][0]);
+			json_t *string = json_string(text); /* NULL: no UTF-8, which JSON cannot hold */
+			json_object_set_new(line, "text", string ? string : json_null());
+			print_json(line);
+		} else {
 			printf("log %u: %s\n", records[i][0], text);
+		}
 	}
 	vyre_ring_get_stats(ring, &stats);
 	if (stats.debug_dropped)
