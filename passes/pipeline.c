@@ -140,10 +140,13 @@ static bool run_one(struct vyrec_module *module, vyrec_pass pass, const struct v
 		return false;
 	if (wants_print(options, pass))
 		print_after(module, options, pass);
+	uint32_t count = diags->count;
 	if (changed && !vyrec_verify(module, diags)) {
+		bool deep = diags->count > count && !strcmp(diags->items[count].rule, "V003");
 		vyrec_diags_add(
 		    diags, VYREC_ERROR, "", 0,
-		    "pass `%s` left a module that breaks the rules above; report this as a bug of the compiler",
+		    deep ? "pass `%s` nested statements past the limit; nest fewer calls, && and || in each other"
+			 : "pass `%s` left a module that breaks the rules above; report this as a bug of the compiler",
 		    passes[pass].name);
 		return false;
 	}

@@ -123,6 +123,34 @@ static char *repeat(const char *head, const char *part, unsigned count, const ch
 	return text;
 }
 
+/* any(x) && (any(x) && ( ... )), as deep as text may nest it, in a fn that is called as deep again. */
+static char *nest_calls(void)
+{
+	enum { DEPTH = 120 };
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	fprintf(out, "set s {\n");
+	for (unsigned fn = 0; fn < 2; fn++) {
+		fprintf(out, "  fn f%u(x: u32) -> bool { return ", fn);
+		for (unsigned i = 0; i < DEPTH; i++)
+			fprintf(out, "any(x == 0) && (");
+		fprintf(out, fn ? "f0(x)" : "any(x == 1)");
+		for (unsigned i = 0; i < DEPTH; i++)
+			fputc(')', out);
+		fprintf(out, " }\n");
+	}
+	fprintf(out, "  op o = 0x100 (n: u32) by workgroup(2) {\n    ");
+	for (unsigned i = 0; i < DEPTH / 3; i++)
+		fprintf(out, "if n > %u { ", i);
+	fprintf(out, "result(0, f1(n))");
+	for (unsigned i = 0; i < DEPTH / 3; i++)
+		fprintf(out, " }");
+	fprintf(out, "\n  }\n}\n");
+	fclose(out);
+	return text;
+}
+
 /* The limits of a module hold for what passes make: within them a loop is not versioned, past them it is said. */
 static void test_limits(void **state)
 {
@@ -147,6 +175,15 @@ static void test_limits(void **state)
 	vyrec_module_destroy(m);
 	free(text);
 	free(more);
+
+	text = nest_calls();
+	m = rig_parse(text);
+	diags = (struct vyrec_diags){0};
+	assert_false(vyrec_run_pipeline(m, &options, &diags, NULL));
+	assert_non_null(strstr(diags.items[diags.count - 1].message, "nested statements past the limit"));
+	vyrec_diags_finish(&diags);
+	vyrec_module_destroy(m);
+	free(text);
 }
 
 int main(void)
