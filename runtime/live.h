@@ -45,6 +45,7 @@ struct vyre_ring {
 	uint32_t closed;       /* atomic: VYRE_RING_OPEN ... */
 	uint64_t limit;	       /* one lap ahead of HEAD as last seen: positions from here on may not be published */
 	uint32_t full_retired; /* RETIRED when the ring was last called full for it */
+	uint32_t room;		/* places that no slot in flight held at the last look at RETIRED, less what came since */
 	uint64_t detached_faults, last_fault_position;
 	uint32_t last_fault[3];		   /* slot, code, detail */
 	void (*before_commit)(void *user); /* tests: called with the lock held and the slots written */

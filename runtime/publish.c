@@ -121,6 +121,22 @@ static uint32_t places_not_in_flight(const struct vyre_ring *ring, uint64_t publ
 					: ring->slots; /* the words are the device's to spoil */
 }
 
+/* Is there surely no room? RETIRED is read only when what was known of it is used up: the worker writes its line with
+ * every batch, and a look costs as much as ten slots. */
+static int looks_full(struct vyre_ring *ring, uint64_t published, uint32_t count)
+{
+	uint32_t retired;
+
+	if (ring->room >= count)
+		return 0;
+	retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
+	ring->room = places_not_in_flight(ring, published, retired);
+	if (ring->room >= count || retired == ring->full_retired)
+		return 0;
+	ring->full_retired = retired;
+	return 1;
+}
+
 /* Are there `count` free places between the cursor and the limit? Fetches the slots' lines for writing on the way. */
 static int has_room(const struct vyre_ring *ring, uint64_t cursor, uint32_t count)
 {
@@ -233,24 +249,23 @@ static vyre_status attempt(struct publish *publish)
 	struct vyre_ring *ring = publish->publisher->ring;
 	struct vyre_commit now;
 	vyre_status status = VYRE_OK;
-	uint32_t away, retired;
+	uint32_t away;
 
 	vyre_ring_lock(ring);
-	retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
 	now = *current_commit(ring);
 	if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED)) {
 		status = VYRE_STOPPED;
-	} else if (retired != ring->full_retired &&
-		   places_not_in_flight(ring, now.published, retired) < publish->count) {
-		ring->full_retired = retired;
+	} else if (looks_full(ring, now.published, publish->count)) {
 		status = VYRE_FULL;
 	} else if (!has_room(ring, now.cursor, publish->count)) {
 		refresh_limit(ring, now.cursor);
 		if (!has_room(ring, now.cursor, publish->count))
 			status = VYRE_FULL;
 	}
-	if (status == VYRE_OK)
+	if (status == VYRE_OK) {
 		write_batch(publish, now);
+		ring->room -= publish->count < ring->room ? publish->count : ring->room;
+	}
 	vyre_ring_unlock(ring);
 	if (status != VYRE_OK)
 		return status;
