@@ -185,7 +185,8 @@ static unsigned run_program(uint64_t seed, struct vyrec_module *module, struct c
 static unsigned run_module(uint64_t seed, bool print)
 {
 	struct setting setting = setting_of(seed);
-	struct cpu_run_options cpu = {.level = setting.level, .bounds = setting.bounds, .target = setting.target};
+	struct cpu_run_options cpu = {
+	    .level = setting.level, .bounds = setting.bounds, .target = setting.target, .workers = 1 + seed % 3};
 	struct cpu_run run = {0};
 	unsigned differences;
 	char *text = generate_effects(seed, OPS);

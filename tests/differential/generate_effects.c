@@ -20,7 +20,7 @@
 #include "ir/ir.h"
 #include "tests/differential/generate.h"
 
-enum { FNS = 3, MAX_LOCALS = 48, MAX_TARGETS = 12, LOOP_DEPTH = 3 };
+enum { FNS = 3, MEETING_FNS = 2, MAX_LOCALS = 48, MAX_TARGETS = 12, LOOP_DEPTH = 3 };
 
 enum { UNIFORM = 1, MEET = 2 }; /* what an expression must be; what it may hold */
 
@@ -41,8 +41,9 @@ struct gen {
 	struct local locals[MAX_LOCALS];
 	struct target targets[MAX_TARGETS];
 	unsigned local_count, target_count, names, indent, loops;
-	unsigned fn;	/* fns that may be called: those before this one */
-	unsigned width; /* 0: one lane */
+	unsigned fn;	     /* fns that may be called: those before this one */
+	unsigned meeting_fn; /* the same, of those whose lanes meet */
+	unsigned width;	     /* 0: one lane */
 	bool in_fn, in_program, may_trap, together, arrays;
 };
 
@@ -177,6 +178,17 @@ static bool load(struct gen *g, vyrec_type type, unsigned depth, unsigned flags)
 		tmp_index(g, depth, 0);
 		return true;
 	}
+	const char *p = policy(g);
+	if (type == VYREC_U32 && may_miss(g, p) && chance(g, 40)) { /* in a loop, often one that hoist.c may version */
+		put(g, "in_u32[%s", p);
+		if (!name_local(g, VYREC_U32, 0))
+			literal(g, VYREC_U32);
+		put(g, " * %u %s ", below(g, 7), chance(g, 80) ? "+" : "-");
+		if (!name_local(g, VYREC_U32, 0))
+			literal(g, VYREC_U32);
+		put(g, "]");
+		return true;
+	}
 	if (type != VYREC_U32 && type != VYREC_I32 && type != VYREC_U64)
 		return false;
 	put(g, "%s[", type == VYREC_U64 ? "wide" : type == VYREC_I32 ? "halves" : chance(g, 25) ? "bytes" : "mem");
@@ -193,6 +205,12 @@ static bool meeting(struct gen *g, vyrec_type type, unsigned depth, unsigned fla
 	if (type == VYREC_BOOL) {
 		put(g, chance(g, 50) ? "any(" : "all(");
 		expr(g, VYREC_BOOL, depth, MEET);
+		put(g, ")");
+	} else if (type == VYREC_U32 && g->meeting_fn && !(flags & UNIFORM) && chance(g, 40)) {
+		put(g, "meet%u(base, ", below(g, g->meeting_fn));
+		expr(g, VYREC_U32, depth, MEET);
+		put(g, ", ");
+		expr(g, VYREC_U64, depth, MEET);
 		put(g, ")");
 	} else if (chance(g, 25)) {
 		put(g, "broadcast(");
@@ -530,6 +548,8 @@ static void exchange(struct gen *g)
 {
 	unsigned name = g->names;
 	line(g, "barrier\n");
+	if (g->in_fn) /* sees no shared array of an op */
+		return;
 	line(g, "s[lane] = ");
 	expr(g, VYREC_U32, 2, MEET);
 	put(g, "\n");
@@ -624,31 +644,37 @@ static void body(struct gen *g, unsigned depth)
 	g->arrays = false;
 }
 
-static void fn(struct gen *g)
+static void fn(struct gen *g, const char *name, unsigned number, bool meets)
 {
-	line(g, "fn fn%u(base: u32, x: u32, y: u64) -> u32 {\n", g->fn);
+	line(g, "fn %s%u(base: u32, x: u32, y: u64) -> u32 {\n", name, number);
 	g->indent++;
 	g->in_fn = true;
-	g->local_count = g->names = g->width = 0;
-	g->together = false;
+	g->together = meets;
+	g->width = meets; /* of any */
+	g->local_count = g->names = 0;
 	declare(g, VYREC_U32, false, false);
 	declare(g, VYREC_U64, false, false);
 	strcpy(g->locals[0].name, "x");
 	strcpy(g->locals[1].name, "y");
 	statements(g, 2);
 	line(g, "return ");
-	expr(g, VYREC_U32, 2, 0);
+	expr(g, VYREC_U32, 2, meets ? MEET : 0);
 	put(g, "\n");
 	g->indent--;
 	line(g, "}\n");
 	g->in_fn = false;
 }
 
-static void fns(struct gen *g, bool may_trap)
+static void fns(struct gen *g, bool may_trap, bool meet)
 {
 	g->may_trap = may_trap;
+	g->meeting_fn = 0;
 	for (g->fn = 0; g->fn < FNS; g->fn++)
-		fn(g);
+		fn(g, "fn", g->fn, false);
+	g->may_trap = false;
+	for (; meet && g->meeting_fn < MEETING_FNS; g->meeting_fn++)
+		fn(g, "meet", g->meeting_fn, true);
+	g->may_trap = may_trap;
 }
 
 static void begin_body(struct gen *g, unsigned width)
@@ -707,7 +733,7 @@ char *generate_effects(uint64_t seed, unsigned ops)
 	struct gen g = {.rng = seed, .out = open_memstream(&text, &bytes), .indent = 1};
 	put(&g, "set random {\n");
 	buffers(&g);
-	fns(&g, false);
+	fns(&g, false, true);
 	for (unsigned i = 0; i < ops; i++)
 		op(&g, i);
 	put(&g, "}\n");
@@ -716,7 +742,7 @@ char *generate_effects(uint64_t seed, unsigned ops)
 	buffers(&g);
 	line(&g, "shared s: u32[%u]\n", width);
 	g.in_program = true;
-	fns(&g, width == 1);
+	fns(&g, width == 1, width > 1);
 	line(&g, "body {\n");
 	begin_body(&g, width == 1 ? 0 : width);
 	line(&g, "let base: u32 = ((workgroup_id(0) + workgroup_id(1) * workgroups(0)) * lanes + lane) * %u\n",
