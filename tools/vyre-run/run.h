@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tools/common/value.h"
 #include "vyre.h"
 
 enum {
@@ -58,12 +59,6 @@ struct request {
 	uint32_t tenant;
 	struct vyre_slot slot;
 };
-
-/* value.c: one value of an element type as text. words: its ARG words, low first; *count of them. */
-bool value_parse(const char *text, uint32_t element, uint32_t words[2], unsigned *count);
-/* The element at `data`. */
-void value_print(char *text, size_t size, uint32_t element, const void *data);
-bool parse_unsigned(const char *text, uint64_t max, uint64_t *out);
 
 /* slot.c: both say in `message` what is wrong. */
 bool slot_parse(const struct session *s, const char *text, struct request *out, char message[MESSAGE_BYTES]);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/abi/ring.h"
+#include "tools/common/value.h"
 #include "vyrec.h"
 
 enum { MAX_SLOTS = 1024, MAX_BUFFERS = 64, SHOWN = 8 };
@@ -252,30 +253,6 @@ static void finish_buffers(struct bound *bound)
 
 /* ---- slots ----------------------------------------------------------------------------------------------------------- */
 
-/* One argument by the parameter's type, into its words. */
-static bool parse_argument(const char *text, vyrec_type type, uint32_t *words)
-{
-	char *end;
-	uint64_t bits;
-	if (!strcmp(text, "true") || !strcmp(text, "false")) {
-		words[0] = text[0] == 't';
-		return type == VYREC_BOOL;
-	}
-	if (type == VYREC_F32) {
-		float f = strtof(text, &end);
-		memcpy(words, &f, sizeof f);
-	} else if (type == VYREC_F64) {
-		double f = strtod(text, &end);
-		memcpy(words, &f, sizeof f);
-	} else {
-		bits = text[0] == '-' ? (uint64_t)strtoll(text, &end, 0) : strtoull(text, &end, 0);
-		words[0] = (uint32_t)bits;
-		if (vyrec_type_bits(type) == 64)
-			words[1] = (uint32_t)(bits >> 32);
-	}
-	return end != text && !*end;
-}
-
 static vyrec_handler find_op(const struct vyrec_module *m, vyrec_unit set, const char *name)
 {
 	const struct vyrec_unit_node *u = &m->units[set];
@@ -307,9 +284,12 @@ static bool parse_slot(const struct vyrec_module *m, vyrec_unit set, const char 
 	const struct vyrec_handler_node *h = &m->handlers[op];
 	while (*rest && (argument = strsep(&rest, ",")) && count < h->param_count) {
 		vyrec_type type = m->locals[m->refs[h->params + count++]].type;
-		if (!parse_argument(argument, type, &slot->words[word]))
+		uint32_t words[2];
+		unsigned word_count;
+		if (!value_parse(argument, type, words, &word_count))
 			return complain(argument, "not a value of the parameter's type");
-		word += vyrec_type_bits(type) == 64 ? 2 : 1;
+		memcpy(&slot->words[word], words, word_count * sizeof *words);
+		word += word_count;
 		if (!rest)
 			break;
 	}

@@ -7,10 +7,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "run.h"
+#include "tools/common/value.h"
 
 bool parse_unsigned(const char *text, uint64_t max, uint64_t *out)
 {
