@@ -260,7 +260,10 @@ static struct token lex_bad(struct lexer *lx, struct token token)
 	token.kind = TOKEN_ERROR;
 	if (!lx->diags)
 		return token;
-	if (c >= 0x80)
+	if (token.start == 0 && token.bytes >= 3 && !memcmp(lx->text, "\xef\xbb\xbf", 3))
+		vyrec_diags_add(lx->diags, VYREC_ERROR, "", token.loc,
+				"a byte order mark; save the file as UTF-8 without it");
+	else if (c >= 0x80)
 		vyrec_diags_add(lx->diags, VYREC_ERROR, "", token.loc,
 				n ? "character outside ASCII (first byte 0x%02x); only comments and strings may hold it"
 				  : "byte 0x%02x is not UTF-8; save the file as UTF-8",

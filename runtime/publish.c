@@ -349,6 +349,9 @@ static vyre_status validate(const struct vyre_ring *ring, const struct vyre_slot
 	if (count == 0 || count > ring->slots)
 		return vyre_fail(VYRE_INVALID, "publish 1 to as many slots as the ring has",
 				 "%u slots in one call; the ring has %u", count, ring->slots);
+	if (flags & ~(uint32_t)(VYRE_PUBLISH_WAIT | VYRE_PUBLISH_UNCHECKED))
+		return vyre_fail(VYRE_INVALID, "use VYRE_PUBLISH_WAIT, VYRE_PUBLISH_UNCHECKED or 0", "flags 0x%x",
+				 flags);
 	for (i = 0; i < count; i++) {
 		const struct vyre_slot *slot = &slots[i];
 

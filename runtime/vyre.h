@@ -230,7 +230,7 @@ enum {
 /* Publishes `count` slots, all or none. tickets: NULL = detached (the place is reused as soon as the slot is DONE; a
  * FAULT is counted, see vyre_ring_get_stats), else `count` tickets, each to be released.
  * Errors: INVALID (count 0 or above the ring's slots, an opcode that is not the set's, more than 12 args, no such
- * priority), FULL (without WAIT), TIMEOUT (with WAIT), STOPPED. Any thread, any number at once. Allocates nothing;
+ * priority or flag), FULL (without WAIT), TIMEOUT (with WAIT), STOPPED. Any thread, any number at once. Allocates nothing;
  * makes no driver call unless the device sleeps. Blocks only with WAIT, else at most for other publishers' copying. */
 VYRE_CHECKED VYRE_API vyre_status vyre_publish(struct vyre_publisher *publisher, const struct vyre_slot *slots,
 					       uint32_t count, uint32_t flags, uint64_t timeout_ns,

@@ -631,6 +631,8 @@ static void parameters_are_checked(void **state)
 	slot = bench_slot(REFERENCE_OP_NOTHING, 0, 0, 0);
 	slot.priority = 5;
 	assert_int_equal(vyre_publish(b.publisher, &slot, 1, 0, 0, NULL), VYRE_INVALID);
+	slot.priority = VYRE_PRIORITY_NORMAL;
+	assert_int_equal(vyre_publish(b.publisher, &slot, 1, 4, 0, NULL), VYRE_INVALID);
 	bench_close(&b);
 }
 
