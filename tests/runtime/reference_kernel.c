@@ -122,7 +122,7 @@ static int may_run(struct context *c, uint32_t slot)
 {
 	uint32_t tenant = LOAD(&c->ring[slot * VYRE_SLOT_WORDS + VYRE_SLOT_WORD_TENANT], RELAXED);
 
-	return tenant >= c->tenants || LOAD(&c->control[VYRE_CONTROL_TENANT_MASK + tenant], RELAXED) != 0;
+	return tenant >= c->tenants || LOAD(&c->control[VYRE_CONTROL_TENANT_MASK + tenant], ACQUIRE) != 0;
 }
 
 /* Claims and runs the slot of one position; 1 = it retired. */
@@ -149,6 +149,10 @@ static uint32_t run_parked(struct context *c)
 		if (LOAD(&c->ring[slot * VYRE_SLOT_WORDS], ACQUIRE) != VYRE_SLOT_REQUEUE || !may_run(c, slot) ||
 		    !claim(c, slot, VYRE_SLOT_REQUEUE))
 			continue;
+		if (!may_run(c, slot)) { /* another slot's by now, and its tenant is masked */
+			STORE(&c->ring[slot * VYRE_SLOT_WORDS], VYRE_SLOT_REQUEUE, RELEASE);
+			continue;
+		}
 		__atomic_fetch_sub(&c->live[VYRE_LIVE_PARKED], 1, __ATOMIC_RELAXED);
 		run_claimed(c, slot);
 		retired++;
