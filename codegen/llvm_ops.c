@@ -63,7 +63,7 @@ static LLVMValueRef masked_count(struct lower *l, const struct op_args *x)
 #define B x->b
 #define CMP(name, predicate) ROW(name, LLVMBuildICmp(l->b, predicate, A, B, ""))
 #define FCMP(name, predicate) ROW(name, LLVMBuildFCmp(l->b, predicate, A, B, ""))
-ROW(add_i, LLVMBuildAdd(l->b, A, B, ""));
+ROW(add_i, (x->node->policy == VYREC_POLICY_UNCHECKED ? LLVMBuildNUWAdd : LLVMBuildAdd)(l->b, A, B, ""));
 ROW(sub_i, LLVMBuildSub(l->b, A, B, ""));
 ROW(mul_i, LLVMBuildMul(l->b, A, B, ""));
 ROW(neg_i, LLVMBuildNeg(l->b, A, ""));

@@ -205,7 +205,7 @@ typedef enum vyrec_expr_kind {
 	VYREC_EXPR_LIT,        /* imm: raw bits, zero-extended */
 	VYREC_EXPR_CONST,      /* sym: vyrec_const */
 	VYREC_EXPR_LOCAL,      /* sym: vyrec_local (a let, a var, a loop counter, a parameter, a catch variable) */
-	VYREC_EXPR_OP,         /* code: vyrec_op; arg[] */
+	VYREC_EXPR_OP,         /* code: vyrec_op; arg[]; policy: UNCHECKED on add_i: proved not to wrap (bounds) */
 	VYREC_EXPR_ANDALSO,    /* arg[0] && arg[1]: arg[1] is evaluated only if arg[0] is true */
 	VYREC_EXPR_ORELSE,     /* arg[0] || arg[1] */
 	VYREC_EXPR_LOAD,       /* sym: vyrec_array; arg[0]: index u32; policy */

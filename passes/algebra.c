@@ -113,6 +113,7 @@ static bool fold_order(struct vyrec_module *m, vyrec_expr e)
 		return false;
 	m->exprs[n->arg[1]].imm = vyrec_eval(op, n->type, inner, right, 0);
 	n->arg[0] = x->arg[0];
+	n->policy = VYREC_POLICY_DEFAULT; /* it was another sum that did not wrap */
 	return true;
 }
 

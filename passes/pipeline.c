@@ -162,6 +162,14 @@ static void print_times(const struct vyrec_pass_options *options, const struct v
 	fprintf(log, "%8.3f ms  verify\n", times->verify);
 }
 
+/* Whether an addition wraps is what `bounds` has proved in this run, not what an input says. */
+static void forget_proofs(struct vyrec_module *module)
+{
+	for (vyrec_expr e = 1; e < module->expr_count; e++)
+		if (module->exprs[e].kind == VYREC_EXPR_OP)
+			module->exprs[e].policy = VYREC_POLICY_DEFAULT;
+}
+
 bool vyrec_run_pipeline(struct vyrec_module *module, const struct vyrec_pass_options *options,
 			struct vyrec_diags *diags, struct vyrec_pass_times *times)
 {
@@ -174,6 +182,7 @@ bool vyrec_run_pipeline(struct vyrec_module *module, const struct vyrec_pass_opt
 	bool ok = true;
 	times = times ? times : &own;
 	*times = (struct vyrec_pass_times){0};
+	forget_proofs(module);
 	for (size_t i = 0; ok && i < sizeof order / sizeof *order; i++)
 		if ((order[i].when & ~holds) == 0)
 			ok = run_one(module, order[i].pass, order[i].when & NO_SETS ? &scheduler : options, diags,
