@@ -121,14 +121,14 @@ static void test_versions(void **state)
 	struct vyrec_pass_options options = rig_options();
 	(void)state;
 	char *text = rig_after(loops, &options, RIG_PASSES(VYREC_PASS_bounds, VYREC_PASS_fold, VYREC_PASS_dce));
-	RIG_EXPECT(text, "op sum",
-		   "if (u64(base) + u64(from) + u64(span) < u64(length(b))) & (u64(from) + u64(span) < u64(length(b))) {",
-		   "b[unchecked base + i", "b[unchecked i", "} else {", "region \"checked\" {",
-		   "b[checked base + i] + b[checked i]", "op edges",
-		   "(u64(base - last_2) + u64(span_2) < u64(length(t)))", "b[unchecked base + i",
-		   "t[unchecked base - i", "b[unchecked base * i", "op nested", "b[checked y]",
-		   "b[unchecked y * wide + k", "op moving", "b[checked at + i", "b[checked b[unchecked i", "] = 5",
-		   "b[checked i", "] = 6", "atomic_add(b[unchecked i");
+	RIG_EXPECT(
+	    text, "op sum",
+	    "if (u64(base) + u64(from) + u64(span) < u64(length(b))) & (u64(from) + u64(span) < u64(length(b))) {",
+	    "b[unchecked base + i", "b[unchecked i", "} else {", "region \"checked\" {",
+	    "b[checked base + i] + b[checked i]", "op edges", "(u64(base - last_2) + u64(span_2) < u64(length(t)))",
+	    "b[unchecked base + i", "t[unchecked base - i", "b[unchecked base * i", "op nested", "b[checked y]",
+	    "b[unchecked y * wide + k", "op moving", "b[checked at + i", "b[checked b[unchecked i", "] = 5",
+	    "b[checked i", "] = 6", "atomic_add(b[unchecked i");
 }
 
 static void test_meaning(void **state)
