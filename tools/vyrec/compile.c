@@ -103,6 +103,13 @@ static const char *set_print_after(void *user, const char *value)
 	return known ? NULL : "not a pass; vyrec --help lists them";
 }
 
+static const char *set_audit(void *user, const char *value)
+{
+	(void)value;
+	((struct options *)user)->passes.audit = true;
+	return NULL;
+}
+
 #define FLAG(field) \
 	static const char *set_##field(void *user, const char *value) \
 	{ \
@@ -126,6 +133,7 @@ static const struct option_row rows[] = {
     {"--emit", "FORM", set_emit, "ir (after the passes), vir0, llvm, asm, obj or blob; default blob"},
     {"--print-targets", NULL, set_print_targets, "list the targets and leave"},
     {"--print-after", "PASS", set_print_after, "print the program after a pass, or after all, on standard error"},
+    {"--audit", NULL, set_audit, "hold every pass that says it changed nothing to its word"},
     {"-v", NULL, set_verbose, "print the time of every stage on standard error"},
     {"--version", NULL, set_version, "print the version and leave"},
     {"--help", NULL, set_help, "print this and leave"},
