@@ -160,7 +160,7 @@ static int parse_command_line(int argc, char **argv, struct options *o)
 
 /* ---- the unit ---- */
 
-static int find_unit(struct session *s)
+static int find_unit(struct context *s)
 {
 	const char *wanted = s->options->unit;
 	for (uint32_t i = 0; i < s->view.unit_count; i++) {
@@ -186,7 +186,7 @@ static int find_unit(struct session *s)
 	return -1;
 }
 
-static int find_buffer(const struct session *s, const char *name)
+static int find_buffer(const struct context *s, const char *name)
 {
 	for (uint32_t i = s->first_own_buffer; i < s->unit->buffer_count; i++) {
 		if (!strcmp(vyre_blob_string(s->blob, s->view.buffers[s->unit->first_buffer + i].name), name))
@@ -195,7 +195,7 @@ static int find_buffer(const struct session *s, const char *name)
 	return -1;
 }
 
-static int check_names(const struct session *s)
+static int check_names(const struct context *s)
 {
 	const struct options *o = s->options;
 	for (uint32_t i = 0; i < o->buffer_count; i++) {
@@ -212,7 +212,7 @@ static int check_names(const struct session *s)
 /* ---- buffers ---- */
 
 /* The bytes that a file gives: copied block by block into the buffer. */
-static int load_file(struct session *s, const char *path, FILE *in, vyre_buffer buffer)
+static int load_file(struct context *s, const char *path, FILE *in, vyre_buffer buffer)
 {
 	static unsigned char block[1 << 16];
 	uint64_t at = 0;
@@ -225,7 +225,7 @@ static int load_file(struct session *s, const char *path, FILE *in, vyre_buffer 
 	return ferror(in) ? fail(path, strerror(errno)) : -1;
 }
 
-static int make_buffer(struct session *s, uint32_t i, const struct buffer_option *option)
+static int make_buffer(struct context *s, uint32_t i, const struct buffer_option *option)
 {
 	const struct vyre_blob_buffer *row = &s->view.buffers[s->unit->first_buffer + i];
 	const char *name = vyre_blob_string(s->blob, row->name);
@@ -252,7 +252,7 @@ static int make_buffer(struct session *s, uint32_t i, const struct buffer_option
 	return status;
 }
 
-static int make_buffers(struct session *s)
+static int make_buffers(struct context *s)
 {
 	const struct options *o = s->options;
 	for (uint32_t i = s->first_own_buffer; i < s->unit->buffer_count; i++) {
@@ -268,7 +268,7 @@ static int make_buffers(struct session *s)
 	return -1;
 }
 
-static int make_kernel(struct session *s)
+static int make_kernel(struct context *s)
 {
 	struct vyre_binding bindings[MAX_OPTIONS];
 	uint32_t count = 0;
@@ -283,7 +283,7 @@ static int make_kernel(struct session *s)
 
 /* ---- all of it ---- */
 
-static int run_unit(struct session *s)
+static int run_unit(struct context *s)
 {
 	uint32_t fault[2] = {0, 0};
 	if (s->unit->kind == VYRE_UNIT_PROGRAM) {
@@ -303,7 +303,7 @@ static int run_unit(struct session *s)
 	return s->failed;
 }
 
-static int run(struct session *s)
+static int run(struct context *s)
 {
 	int status;
 	if (vyre_blob_open_file(s->options->blob, &s->blob) != VYRE_OK)
@@ -318,7 +318,7 @@ static int run(struct session *s)
 	return run_unit(s);
 }
 
-static void finish(struct session *s)
+static void finish(struct context *s)
 {
 	vyre_kernel_destroy(s->kernel);
 	for (uint32_t i = 0; i < MAX_OPTIONS; i++) {
@@ -332,13 +332,13 @@ static void finish(struct session *s)
 int main(int argc, char **argv)
 {
 	static struct options options;
-	static struct session session;
+	static struct context context;
 	int status = parse_command_line(argc, argv, &options);
 	if (status >= 0)
 		return status;
-	session.options = &options;
-	status = run(&session);
-	finish(&session);
+	context.options = &options;
+	status = run(&context);
+	finish(&context);
 	if (fflush(stdout) || ferror(stdout))
 		status = fail("standard output", strerror(errno));
 	return status;

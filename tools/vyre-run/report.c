@@ -17,7 +17,7 @@ static void print_json(json_t *object)
 	json_decref(object);
 }
 
-const char *op_name(const struct session *s, const struct request *r)
+const char *op_name(const struct context *s, const struct request *r)
 {
 	static char number[16];
 	if (r->op)
@@ -27,7 +27,7 @@ const char *op_name(const struct session *s, const struct request *r)
 }
 
 /* Where trap(detail) of this op stands in the source; NULL = not known. */
-static const struct vyre_blob_fault_site *find_site(const struct session *s, const struct request *r, uint32_t code,
+static const struct vyre_blob_fault_site *find_site(const struct context *s, const struct request *r, uint32_t code,
 						    uint32_t detail)
 {
 	for (uint32_t i = 0; code == VYRE_FAULT_TRAP && i < s->view.fault_count; i++) {
@@ -38,7 +38,7 @@ static const struct vyre_blob_fault_site *find_site(const struct session *s, con
 	return NULL;
 }
 
-static void text_fault(const struct session *s, const struct request *r, uint32_t code, uint32_t detail)
+static void text_fault(const struct context *s, const struct request *r, uint32_t code, uint32_t detail)
 {
 	const struct vyre_blob_fault_site *site = find_site(s, r, code, detail);
 	printf("fault %u: %s: %u", code, fault_meaning(code), detail);
@@ -47,7 +47,7 @@ static void text_fault(const struct session *s, const struct request *r, uint32_
 	putchar('\n');
 }
 
-static void json_fault(const struct session *s, json_t *line, const struct request *r, uint32_t code, uint32_t detail)
+static void json_fault(const struct context *s, json_t *line, const struct request *r, uint32_t code, uint32_t detail)
 {
 	const struct vyre_blob_fault_site *site = find_site(s, r, code, detail);
 	json_object_set_new(line, "code", json_integer(code));
@@ -65,7 +65,7 @@ static uint32_t result_mask(const struct request *r)
 	return r->op ? r->op->result_mask & ((1u << VYRE_SLOT_ARGS) - 1) : 0;
 }
 
-static void text_result(const struct session *s, const struct request *r, vyre_status status,
+static void text_result(const struct context *s, const struct request *r, vyre_status status,
 			const struct vyre_result *result)
 {
 	printf("#%" PRIu64 " %s: ", r->number, op_name(s, r));
@@ -83,7 +83,7 @@ static void text_result(const struct session *s, const struct request *r, vyre_s
 	}
 }
 
-static void json_result(const struct session *s, const struct request *r, vyre_status status,
+static void json_result(const struct context *s, const struct request *r, vyre_status status,
 			const struct vyre_result *result)
 {
 	json_t *line = json_object();
@@ -108,13 +108,13 @@ static void json_result(const struct session *s, const struct request *r, vyre_s
 	print_json(line);
 }
 
-void report_result(struct session *s, const struct request *r, vyre_status status, const struct vyre_result *result)
+void report_result(struct context *s, const struct request *r, vyre_status status, const struct vyre_result *result)
 {
 	s->failed |= status != VYRE_OK || result->status != VYRE_SLOT_DONE;
 	(s->options->json ? json_result : text_result)(s, r, status, result);
 }
 
-void report_program(struct session *s, vyre_status status, const uint32_t fault[2])
+void report_program(struct context *s, vyre_status status, const uint32_t fault[2])
 {
 	const char *name = vyre_blob_string(s->blob, s->unit->name);
 	s->failed |= status != VYRE_OK;
@@ -160,7 +160,7 @@ static void format_log(char *out, size_t size, const char *format, const uint32_
 	out[used] = 0;
 }
 
-static const char *find_format(const struct session *s, uint32_t id)
+static const char *find_format(const struct context *s, uint32_t id)
 {
 	for (uint32_t i = 0; i < s->view.log_count; i++) {
 		if (s->view.logs[i].id == id)
@@ -169,7 +169,7 @@ static const char *find_format(const struct session *s, uint32_t id)
 	return "%u %u";
 }
 
-void report_logs(struct session *s, struct vyre_ring *ring)
+void report_logs(struct context *s, struct vyre_ring *ring)
 {
 	uint32_t records[VYRE_DEBUG_RECORDS][4];
 	uint32_t count = vyre_ring_read_log(ring, 0, records, VYRE_DEBUG_RECORDS);
@@ -193,7 +193,7 @@ void report_logs(struct session *s, struct vyre_ring *ring)
 
 /* ---- dumps ---- */
 
-static bool read_range(struct session *s, const struct dump_option *dump, uint32_t row, vyre_buffer buffer,
+static bool read_range(struct context *s, const struct dump_option *dump, uint32_t row, vyre_buffer buffer,
 		       unsigned char **data, uint64_t *count)
 {
 	uint32_t bytes = element_bytes(s->view.buffers[row].element);
@@ -206,7 +206,7 @@ static bool read_range(struct session *s, const struct dump_option *dump, uint32
 	return *data && vyre_buffer_read(s->device, buffer, first * bytes, *data, *count * bytes) == VYRE_OK;
 }
 
-bool report_dump(struct session *s, const struct dump_option *dump, uint32_t row, vyre_buffer buffer)
+bool report_dump(struct context *s, const struct dump_option *dump, uint32_t row, vyre_buffer buffer)
 {
 	uint32_t element = s->view.buffers[row].element, bytes = element_bytes(element);
 	unsigned char *data = NULL;

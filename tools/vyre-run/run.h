@@ -39,7 +39,7 @@ struct options {
 };
 
 /* The unit that is run, and where its output goes. */
-struct session {
+struct context {
 	const struct options *options;
 	struct vyre_blob *blob;
 	struct vyre_blob_view view;
@@ -61,18 +61,18 @@ struct request {
 };
 
 /* slot.c: both say in `message` what is wrong. */
-bool slot_parse(const struct session *s, const char *text, struct request *out, char message[MESSAGE_BYTES]);
-bool slot_parse_json(const struct session *s, const char *line, size_t bytes, struct request *out,
+bool slot_parse(const struct context *s, const char *text, struct request *out, char message[MESSAGE_BYTES]);
+bool slot_parse_json(const struct context *s, const char *line, size_t bytes, struct request *out,
 		     char message[MESSAGE_BYTES]);
 
 /* report.c */
-const char *op_name(const struct session *s, const struct request *r);
-void report_result(struct session *s, const struct request *r, vyre_status status, const struct vyre_result *result);
-void report_logs(struct session *s, struct vyre_ring *ring);
-bool report_dump(struct session *s, const struct dump_option *dump, uint32_t row, vyre_buffer buffer);
-void report_program(struct session *s, vyre_status status, const uint32_t fault[2]);
+const char *op_name(const struct context *s, const struct request *r);
+void report_result(struct context *s, const struct request *r, vyre_status status, const struct vyre_result *result);
+void report_logs(struct context *s, struct vyre_ring *ring);
+bool report_dump(struct context *s, const struct dump_option *dump, uint32_t row, vyre_buffer buffer);
+void report_program(struct context *s, vyre_status status, const uint32_t fault[2]);
 
 /* serve.c: runs the slots of the command line and of --json through a ring. */
-bool serve(struct session *s);
+bool serve(struct context *s);
 
 #endif

@@ -18,7 +18,7 @@ struct flight {
 };
 
 struct server {
-	struct session *session;
+	struct context *run;
 	struct vyre_ring *ring;
 	struct vyre_publisher *publishers[VYRE_TENANT_MASKS];
 	struct flight flights[WINDOW]; /* a queue */
@@ -30,7 +30,7 @@ struct server {
 static bool say(struct server *server, const char *where, const char *message)
 {
 	fprintf(stderr, "vyre-run: %s: %s\n", where, message);
-	server->session->failed = true;
+	server->run->failed = true;
 	return false;
 }
 
@@ -39,10 +39,10 @@ static void land(struct server *server)
 {
 	struct flight *flight = &server->flights[server->head];
 	struct vyre_result result = {0};
-	uint64_t timeout_ns = server->late ? 0 : server->session->options->timeout_ns;
+	uint64_t timeout_ns = server->late ? 0 : server->run->options->timeout_ns;
 	vyre_status status = vyre_wait(server->ring, flight->ticket, timeout_ns, &result);
 	server->late |= status == VYRE_TIMEOUT;
-	report_result(server->session, &flight->request, status, &result);
+	report_result(server->run, &flight->request, status, &result);
 	server->head = (server->head + 1) % WINDOW;
 	server->count--;
 }
@@ -57,7 +57,7 @@ static bool launch(struct server *server, const struct request *request, const c
 	flight->request.number = server->number;
 	if (!*publisher && vyre_publisher_create(server->ring, request->tenant, publisher) != VYRE_OK)
 		return say(server, where, vyre_last_error());
-	if (vyre_publish(*publisher, &flight->request.slot, 1, VYRE_PUBLISH_WAIT, server->session->options->timeout_ns,
+	if (vyre_publish(*publisher, &flight->request.slot, 1, VYRE_PUBLISH_WAIT, server->run->options->timeout_ns,
 			 &flight->ticket) != VYRE_OK)
 		return say(server, where, vyre_last_error());
 	server->count++;
@@ -75,7 +75,7 @@ static void serve_lines(struct server *server, FILE *in, const char *name)
 		snprintf(where, sizeof where, "%.80s:%llu", name, i);
 		if (strspn(line, " \t\r\n") == (size_t)n) /* an empty line */
 			continue;
-		if (slot_parse_json(server->session, line, (size_t)n, &request, message))
+		if (slot_parse_json(server->run, line, (size_t)n, &request, message))
 			launch(server, &request, where);
 		else
 			say(server, where, message);
@@ -100,7 +100,7 @@ static void serve_json(struct server *server, const char *path)
 	fclose(in);
 }
 
-bool serve(struct session *s)
+bool serve(struct context *s)
 {
 	const struct options *o = s->options;
 	struct vyre_ring_params params = {.kernel = s->kernel, .workers = o->workers, .tenants = VYRE_TENANT_MASKS};
@@ -108,7 +108,7 @@ bool serve(struct session *s)
 	char message[MESSAGE_BYTES];
 	if (!server)
 		return false;
-	server->session = s;
+	server->run = s;
 	if (vyre_ring_create(&params, &server->ring) != VYRE_OK) {
 		say(server, o->blob, vyre_last_error());
 		free(server);

@@ -20,7 +20,7 @@ static bool fail(char message[MESSAGE_BYTES], const char *format, const char *a,
 	return false;
 }
 
-static bool find_op(const struct session *s, const char *name, struct request *r, char message[MESSAGE_BYTES])
+static bool find_op(const struct context *s, const char *name, struct request *r, char message[MESSAGE_BYTES])
 {
 	uint64_t opcode;
 	memset(r, 0, sizeof *r);
@@ -38,7 +38,7 @@ static bool find_op(const struct session *s, const char *name, struct request *r
 }
 
 /* Appends argument `index`. */
-static bool add_arg(const struct session *s, struct request *r, unsigned index, const char *text,
+static bool add_arg(const struct context *s, struct request *r, unsigned index, const char *text,
 		    char message[MESSAGE_BYTES])
 {
 	const struct vyre_blob_arg *arg = NULL;
@@ -63,7 +63,7 @@ static bool add_arg(const struct session *s, struct request *r, unsigned index, 
 	return true;
 }
 
-static bool check_count(const struct session *s, const struct request *r, unsigned given, char message[MESSAGE_BYTES])
+static bool check_count(const struct context *s, const struct request *r, unsigned given, char message[MESSAGE_BYTES])
 {
 	char counts[32];
 	if (!r->op || given == r->op->arg_count)
@@ -82,7 +82,7 @@ static char *trim(char *text)
 	return text;
 }
 
-static bool parse_call(const struct session *s, char *call, struct request *r, char message[MESSAGE_BYTES])
+static bool parse_call(const struct context *s, char *call, struct request *r, char message[MESSAGE_BYTES])
 {
 	char *open = strchr(call, '('), *close = strrchr(call, ')'), *arg, *rest;
 	unsigned given = 0;
@@ -99,7 +99,7 @@ static bool parse_call(const struct session *s, char *call, struct request *r, c
 	return check_count(s, r, given, message);
 }
 
-bool slot_parse(const struct session *s, const char *text, struct request *out, char message[MESSAGE_BYTES])
+bool slot_parse(const struct context *s, const char *text, struct request *out, char message[MESSAGE_BYTES])
 {
 	char *copy = strdup(text);
 	if (!copy)
@@ -142,7 +142,7 @@ static bool json_priority(const json_t *value, uint32_t *out)
 	return false;
 }
 
-static bool json_args(const struct session *s, const json_t *args, struct request *r, char message[MESSAGE_BYTES])
+static bool json_args(const struct context *s, const json_t *args, struct request *r, char message[MESSAGE_BYTES])
 {
 	const json_t *value;
 	size_t i;
@@ -159,7 +159,7 @@ static bool json_args(const struct session *s, const json_t *args, struct reques
 	return check_count(s, r, (unsigned)json_array_size(args), message);
 }
 
-static bool json_request(const struct session *s, json_t *line, struct request *r, char message[MESSAGE_BYTES])
+static bool json_request(const struct context *s, json_t *line, struct request *r, char message[MESSAGE_BYTES])
 {
 	static const char *const known[] = {"op", "args", "tenant", "priority"};
 	const json_t *op = json_object_get(line, "op"), *tenant = json_object_get(line, "tenant");
@@ -190,7 +190,7 @@ static bool json_request(const struct session *s, json_t *line, struct request *
 	return json_args(s, json_object_get(line, "args"), r, message);
 }
 
-bool slot_parse_json(const struct session *s, const char *line, size_t bytes, struct request *out,
+bool slot_parse_json(const struct context *s, const char *line, size_t bytes, struct request *out,
 		     char message[MESSAGE_BYTES])
 {
 	json_error_t error;
