@@ -202,33 +202,6 @@ static vyrec_op atomic_fold(vyrec_atomic atomic, vyrec_type type)
 	}
 }
 
-static vyrec_op collective_fold(vyrec_collective collective, vyrec_type type)
-{
-	switch (collective) {
-	case VYREC_COLLECTIVE_REDUCE_ADD:
-	case VYREC_COLLECTIVE_SUBGROUP_ADD:
-		return op_by_type(type, VYREC_OP_add_i, VYREC_OP_add_i, VYREC_OP_add_f);
-	case VYREC_COLLECTIVE_REDUCE_MIN:
-	case VYREC_COLLECTIVE_SUBGROUP_MIN:
-		return op_by_type(type, VYREC_OP_min_u, VYREC_OP_min_s, VYREC_OP_min_f);
-	case VYREC_COLLECTIVE_REDUCE_MAX:
-	case VYREC_COLLECTIVE_SUBGROUP_MAX:
-		return op_by_type(type, VYREC_OP_max_u, VYREC_OP_max_s, VYREC_OP_max_f);
-	case VYREC_COLLECTIVE_REDUCE_AND:
-		return VYREC_OP_and_i;
-	case VYREC_COLLECTIVE_REDUCE_OR:
-		return VYREC_OP_or_i;
-	case VYREC_COLLECTIVE_REDUCE_XOR:
-		return VYREC_OP_xor_i;
-	case VYREC_COLLECTIVE_ANY:
-		return VYREC_OP_or_b;
-	case VYREC_COLLECTIVE_ALL:
-		return VYREC_OP_and_b;
-	default:
-		return VYREC_OP_NONE;
-	}
-}
-
 static void compile_atomic(struct compiler *c, const struct vyrec_expr_node *x, uint32_t dst)
 {
 	uint32_t index = interp_value(c, x->arg[0]), first = interp_optional_value(c, x->arg[1]),
@@ -253,7 +226,7 @@ static void compile_collective(struct compiler *c, const struct vyrec_expr_node 
 	struct interp_insn *i = interp_emit(c, INTERP_COLLECTIVE, x->loc);
 	i->op = x->code;
 	i->type = c->m->exprs[x->arg[0]].type;
-	i->fold = (uint16_t)collective_fold(x->code, i->type);
+	i->fold = (uint16_t)vyrec_collective_op(x->code, i->type);
 	i->dst = dst;
 	i->a = a;
 	i->b = b;

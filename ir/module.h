@@ -135,6 +135,8 @@ const struct vyrec_node_info *vyrec_stmt_get_info(vyrec_stmt_kind kind);
 const struct vyrec_node_info *vyrec_builtin_get_info(vyrec_builtin builtin);
 const struct vyrec_node_info *vyrec_collective_get_info(vyrec_collective collective);
 const struct vyrec_node_info *vyrec_atomic_get_info(vyrec_atomic atomic);
+/* What a collective over lanes adds one more lane's value with; NONE for those that pick or gather. */
+vyrec_op vyrec_collective_op(vyrec_collective collective, vyrec_type type);
 
 #define VYREC_POLICY_LIST(X) X(DEFAULT, "") X(CHECKED, "checked") X(CLAMP, "clamp") X(TRAP, "trap") \
 	X(UNCHECKED, "unchecked")

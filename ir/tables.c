@@ -242,6 +242,21 @@ const struct vyrec_node_info *vyrec_collective_get_info(vyrec_collective collect
 	return &collectives[(unsigned)collective < VYREC_COLLECTIVE_COUNT ? collective : 0];
 }
 
+vyrec_op vyrec_collective_op(vyrec_collective collective, vyrec_type type)
+{
+	static const char *const texts[VYREC_COLLECTIVE_COUNT] = {
+	    [VYREC_COLLECTIVE_REDUCE_ADD] = "+",   [VYREC_COLLECTIVE_SUBGROUP_ADD] = "+",
+	    [VYREC_COLLECTIVE_REDUCE_MIN] = "min", [VYREC_COLLECTIVE_SUBGROUP_MIN] = "min",
+	    [VYREC_COLLECTIVE_REDUCE_MAX] = "max", [VYREC_COLLECTIVE_SUBGROUP_MAX] = "max",
+	    [VYREC_COLLECTIVE_REDUCE_AND] = "&",   [VYREC_COLLECTIVE_ALL] = "&",
+	    [VYREC_COLLECTIVE_REDUCE_OR] = "|",	   [VYREC_COLLECTIVE_ANY] = "|",
+	    [VYREC_COLLECTIVE_REDUCE_XOR] = "^",
+	};
+	const vyrec_type both[2] = {type, type};
+	const char *text = (unsigned)collective < VYREC_COLLECTIVE_COUNT ? texts[collective] : NULL;
+	return text ? vyrec_op_find(text, text[0] == 'm' ? VYREC_CALL : VYREC_INFIX, both, 2) : VYREC_OP_NONE;
+}
+
 const struct vyrec_node_info *vyrec_atomic_get_info(vyrec_atomic atomic)
 {
 	return &atomics[(unsigned)atomic < VYREC_ATOMIC_COUNT ? atomic : 0];

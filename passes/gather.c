@@ -18,38 +18,32 @@ static uint64_t float_bits(vyrec_type type, bool nan)
 	}
 }
 
-vyrec_op vyrec_reduction(vyrec_collective collective, vyrec_type type, uint64_t *identity)
+static uint64_t identity_of(vyrec_op op, vyrec_type type)
 {
-	bool is_float = vyrec_type_is_float(type), is_signed = vyrec_type_is_sint(type);
 	unsigned bits = vyrec_type_bits(type);
 	uint64_t ones = ~UINT64_C(0) >> (64 - bits), sign = UINT64_C(1) << (bits - 1);
-	*identity = 0;
-	switch (collective) {
-	case VYREC_COLLECTIVE_REDUCE_ADD:
-	case VYREC_COLLECTIVE_SUBGROUP_ADD:
-		*identity = is_float ? float_bits(type, false) : 0;
-		return is_float ? VYREC_OP_add_f : VYREC_OP_add_i;
-	case VYREC_COLLECTIVE_REDUCE_MIN:
-	case VYREC_COLLECTIVE_SUBGROUP_MIN:
-		*identity = is_float ? float_bits(type, true) : is_signed ? sign - 1 : ones;
-		return is_float ? VYREC_OP_min_f : is_signed ? VYREC_OP_min_s : VYREC_OP_min_u;
-	case VYREC_COLLECTIVE_REDUCE_MAX:
-	case VYREC_COLLECTIVE_SUBGROUP_MAX:
-		*identity = is_float ? float_bits(type, true) : is_signed ? sign : 0;
-		return is_float ? VYREC_OP_max_f : is_signed ? VYREC_OP_max_s : VYREC_OP_max_u;
-	case VYREC_COLLECTIVE_REDUCE_AND:
-		*identity = ones;
-		return VYREC_OP_and_i;
-	case VYREC_COLLECTIVE_REDUCE_OR:
-		return VYREC_OP_or_i;
-	case VYREC_COLLECTIVE_REDUCE_XOR:
-		return VYREC_OP_xor_i;
-	case VYREC_COLLECTIVE_ANY:
-		return VYREC_OP_or_b;
-	case VYREC_COLLECTIVE_ALL:
-		*identity = 1;
-		return VYREC_OP_and_b;
+	switch (op) {
+	case VYREC_OP_add_f:
+		return float_bits(type, false);
+	case VYREC_OP_min_f:
+	case VYREC_OP_max_f:
+		return float_bits(type, true);
+	case VYREC_OP_min_u:
+	case VYREC_OP_and_i:
+	case VYREC_OP_and_b:
+		return ones;
+	case VYREC_OP_min_s:
+		return sign - 1;
+	case VYREC_OP_max_s:
+		return sign;
 	default:
-		return VYREC_OP_NONE;
+		return 0;
 	}
+}
+
+vyrec_op vyrec_reduction(vyrec_collective collective, vyrec_type type, uint64_t *identity)
+{
+	vyrec_op op = vyrec_collective_op(collective, type);
+	*identity = identity_of(op, type);
+	return op;
 }

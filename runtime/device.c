@@ -76,7 +76,7 @@ void vyre_device_get_info(const struct vyre_device *device, struct vyre_device_i
 	*out = device->info;
 }
 
-static const char *target_name(uint32_t target)
+const char *vyre_target_name(uint32_t target)
 {
 	switch (target) {
 #define X(name, value, text) \
@@ -123,10 +123,10 @@ size_t vyre_device_explain(const struct vyre_device *device, const struct vyre_b
 
 		if (device->fns->fit(device, slice, why, sizeof(why)) != 0 && best != i)
 			snprintf(why, sizeof(why), "not picked: slice %u (%s) fits better", best,
-				 target_name(view.slices[best].target));
+				 vyre_target_name(view.slices[best].target));
 		length = snprintf(
 		    used < size ? text + used : NULL, used < size ? size - used : 0, "slice %u: unit %.64s, %s: %s\n",
-		    i, vyre_blob_string(blob, view.units[slice->unit].name), target_name(slice->target), why);
+		    i, vyre_blob_string(blob, view.units[slice->unit].name), vyre_target_name(slice->target), why);
 		used += length > 0 ? (size_t)length : 0;
 	}
 	return used;

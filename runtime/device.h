@@ -75,6 +75,8 @@ struct vyre_device {
 	const char *lacks; /* the first feature that keeps the device from the next target level; NULL = none */
 };
 
+/* "x86-64-v3", from VYRE_TARGET_LIST. */
+const char *vyre_target_name(uint32_t target);
 void vyre_device_ref(struct vyre_device *device);
 void vyre_device_unref(struct vyre_device *device);
 

@@ -51,26 +51,13 @@ static uint32_t count_processors(void)
 	return 1;
 }
 
-static const char *level_name(uint32_t target)
-{
-	switch (target) {
-#define X(name, value, text) \
-	case value: \
-		return text;
-		VYRE_TARGET_LIST(X)
-#undef X
-	default:
-		return "no level";
-	}
-}
-
 static vyre_status cpu_open(struct vyre_device *device)
 {
 	device->info.target = vyre_cpu_level(&device->lacks);
 	device->info.max_workers = count_processors();
 	device->poll_ps = measure_poll();
-	snprintf(device->info.name, sizeof(device->info.name), "cpu (%s, %u threads)", level_name(device->info.target),
-		 device->info.max_workers);
+	snprintf(device->info.name, sizeof(device->info.name), "cpu (%s, %u threads)",
+		 vyre_target_name(device->info.target), device->info.max_workers);
 	return VYRE_OK;
 }
 
@@ -86,11 +73,11 @@ static uint32_t cpu_fit(const struct vyre_device *device, const struct vyre_blob
 		return 0;
 	}
 	if (slice->target > device->info.target) {
-		snprintf(why, size, "not picked: this processor has %s, it lacks %s", level_name(device->info.target),
-			 device->lacks);
+		snprintf(why, size, "not picked: this processor has %s, it lacks %s",
+			 vyre_target_name(device->info.target), device->lacks);
 		return 0;
 	}
-	snprintf(why, size, "picked: this processor has %s", level_name(device->info.target));
+	snprintf(why, size, "picked: this processor has %s", vyre_target_name(device->info.target));
 	return slice->target;
 }
 
