@@ -95,7 +95,7 @@ static void open_file(struct scan *s)
 	struct stat st;
 	off_t end;
 
-	s->fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hold us up */
 	if (s->fd < 0) {
 		fprintf(stderr, "scan-demo: cannot open %s: %s. Fix: name a file that you may read.\n", s->path,
 			strerror(errno));
