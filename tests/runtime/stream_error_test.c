@@ -293,12 +293,11 @@ static void stopped_ring(void **state)
 }
 
 /* Slots wait behind a mask when the ring stops: they end without having run. */
-static void stopped_with_slots_waiting(void **state)
+static void stop_behind_a_mask(unsigned chunks)
 {
 	struct rig rig;
 	struct run run;
-	int fd = make_file(40 * 4096);
-	(void)state;
+	int fd = make_file(chunks * 4096);
 	rig_open(&rig, 16, 1, 16 * 4096);
 	run_init(&run, &rig, 4096, 16, 0);
 	run_start(&run, NULL);
@@ -307,31 +306,23 @@ static void stopped_with_slots_waiting(void **state)
 	assert_int_equal(vyre_stream_pump(run.stream, 5000000), VYRE_TIMEOUT);
 	assert_int_equal(vyre_ring_stop(rig.ring, 0, SECOND), VYRE_OK);
 	assert_int_equal(vyre_stream_pump(run.stream, 20 * SECOND), VYRE_STOPPED);
-	assert_int_equal(run.stopped, 40);
+	assert_int_equal(run.stopped, chunks);
 	run_end(&run);
 	close(fd);
 	rig_close(&rig);
 }
 
-/* The same when nothing is left to publish: the results alone tell that the ring was stopped. */
+static void stopped_with_slots_waiting(void **state)
+{
+	(void)state;
+	stop_behind_a_mask(40);
+}
+
+/* Nothing is left to publish: the results alone tell that the ring was stopped. */
 static void stopped_at_the_end(void **state)
 {
-	struct rig rig;
-	struct run run;
-	int fd = make_file(8 * 4096);
 	(void)state;
-	rig_open(&rig, 16, 1, 16 * 4096);
-	run_init(&run, &rig, 4096, 16, 0);
-	run_start(&run, NULL);
-	assert_int_equal(vyre_ring_set_tenant(rig.ring, 0, 0), VYRE_OK);
-	run_add(&run, fd, 0, UINT64_MAX, 0);
-	assert_int_equal(vyre_stream_pump(run.stream, 5000000), VYRE_TIMEOUT);
-	assert_int_equal(vyre_ring_stop(rig.ring, 0, SECOND), VYRE_OK);
-	assert_int_equal(vyre_stream_pump(run.stream, 20 * SECOND), VYRE_STOPPED);
-	assert_int_equal(run.stopped, 8);
-	run_end(&run);
-	close(fd);
-	rig_close(&rig);
+	stop_behind_a_mask(8);
 }
 
 /* An engine alone: wait is woken by what finishes (a lost wake-up hangs here), and a read that will not finish is ended
