@@ -1,4 +1,5 @@
 /* cpu_run.c - see cpu_run.h. Buffers are copied to the device, and back when everything has ended. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,22 @@ static bool fail_diags(struct cpu_run *run, const struct vyrec_diags *diags, con
 {
 	return fail(run, "%s: line %u: %s", stage, diags->count ? VYREC_LOC_LINE(diags->items[0].loc) : 0,
 		    diags->count ? diags->items[0].message : "no message");
+}
+
+struct vyrec_module *cpu_run_read(const char *text, uint64_t seed)
+{
+	struct vyrec_diags diags = {0};
+	struct vyrec_module *module = vyrec_parse("random.vyre", text, strlen(text), &diags);
+	if (module && !vyrec_verify(module, &diags)) {
+		vyrec_module_destroy(module);
+		module = NULL;
+	}
+	if (!module) {
+		printf("seed %" PRIu64 ": the generated text is refused\n", seed);
+		vyrec_diags_print(&diags, "random.vyre", text, strlen(text), stdout);
+	}
+	vyrec_diags_finish(&diags);
+	return module;
 }
 
 static bool compile(struct cpu_run *run, struct vyrec_module *source, struct vyrec_module *lowered)

@@ -18,6 +18,9 @@ struct cpu_run {
 	struct cpu_run_options options;
 	char message[512];
 };
+/* A generated text as a verified module, or NULL with its errors and its seed printed. */
+struct vyrec_module *cpu_run_read(const char *text, uint64_t seed);
+
 /* The module must be verified; it is not changed. */
 bool cpu_run_open(struct cpu_run *run, const struct vyrec_module *module, const struct cpu_run_options *options);
 void cpu_run_close(struct cpu_run *run);

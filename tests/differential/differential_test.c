@@ -64,22 +64,6 @@ static void fill_slots(struct vyrec_interp_slot *slots, uint64_t seed)
 	}
 }
 
-static struct vyrec_module *read_set(const char *text, uint64_t seed)
-{
-	struct vyrec_diags diags = {0};
-	struct vyrec_module *module = vyrec_parse("random.vyre", text, strlen(text), &diags);
-	if (module && !vyrec_verify(module, &diags)) {
-		vyrec_module_destroy(module);
-		module = NULL;
-	}
-	if (!module) {
-		printf("seed %" PRIu64 ": the generated text is refused\n", seed);
-		vyrec_diags_print(&diags, "random.vyre", text, strlen(text), stdout);
-	}
-	vyrec_diags_finish(&diags);
-	return module;
-}
-
 /* Words of a slot that count: after a FAULT only the code and detail. */
 static unsigned compare_slots(uint64_t seed, const struct vyrec_interp_slot *want, const struct vyrec_interp_slot *have)
 {
@@ -124,7 +108,7 @@ static unsigned run_module(uint64_t seed, bool print)
 	char *text = generate_set(seed, OPS);
 	if (print)
 		fputs(text, stdout);
-	struct vyrec_module *module = read_set(text, seed);
+	struct vyrec_module *module = cpu_run_read(text, seed);
 	free(text);
 	if (!module)
 		return 1;

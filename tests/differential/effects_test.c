@@ -67,22 +67,6 @@ static void fill_slots(struct vyrec_interp_slot *slots, uint64_t seed)
 	}
 }
 
-static struct vyrec_module *read_text(const char *text, uint64_t seed)
-{
-	struct vyrec_diags diags = {0};
-	struct vyrec_module *module = vyrec_parse("effects.vyre", text, strlen(text), &diags);
-	if (module && !vyrec_verify(module, &diags)) {
-		vyrec_module_destroy(module);
-		module = NULL;
-	}
-	if (!module) {
-		printf("seed %" PRIu64 ": the generated text is refused\n", seed);
-		vyrec_diags_print(&diags, "effects.vyre", text, strlen(text), stdout);
-	}
-	vyrec_diags_finish(&diags);
-	return module;
-}
-
 static unsigned compare_slots(uint64_t seed, const struct vyrec_interp_slot *want, const struct vyrec_interp_slot *have)
 {
 	unsigned differences = 0;
@@ -192,7 +176,7 @@ static unsigned run_module(uint64_t seed, bool print)
 	char *text = generate_effects(seed, OPS);
 	if (print)
 		fputs(text, stdout);
-	struct vyrec_module *module = read_text(text, seed);
+	struct vyrec_module *module = cpu_run_read(text, seed);
 	free(text);
 	if (!module)
 		return 1;
