@@ -10,7 +10,8 @@
  *   STRINGS     (one)  NUL-terminated UTF-8; every `name` below is a byte offset into it; offset 0 is ""
  *   UNITS       (one)  struct vyre_blob_unit[]: the sets and programs that the blob holds
  *   BUFFERS     (one)  struct vyre_blob_buffer[]: each unit owns a run of them; for a set: control, ring_buffer,
- *                      debug_log, io_queue, launch come first, then the set's own in order of declaration
+ *                      debug_log, io_queue, launch come first, then frames and queue where VYRE_HAS_* says so, then
+ *                      the set's own in order of declaration
  *   OPS         (one)  struct vyre_blob_op[]: each set owns a run of them, sorted by opcode
  *   ARGS        (one)  struct vyre_blob_arg[]: each op owns a run of them
  *   SLICES      (one)  struct vyre_blob_slice[]: one per unit and target
@@ -46,7 +47,19 @@ enum {
 	X(STRINGS, 1) X(UNITS, 2) X(BUFFERS, 3) X(OPS, 4) X(ARGS, 5) X(SLICES, 6) X(CODE, 7) X(LOGS, 8) X(FAULTS, 9) \
 	X(VIR0, 10) X(PROVENANCE, 11) X(SIGNATURE, 12)
 #define VYRE_UNIT_KIND_LIST(X) X(SET, 1, "set") X(PROGRAM, 2, "program")
-#define VYRE_FEED_LIST(X) X(NONE, 0, "none") X(SLOTS, 1, "slots") X(LIVE, 2, "live")
+#define VYRE_FEED_LIST(X) X(NONE, 0, "none") X(SLOTS, 1, "slots") X(LIVE, 2, "live") X(PRIORITY, 3, "priority") \
+	X(TASKS, 4, "tasks")
+/* What a lowered set can do, and so which buffers of queue.h it has. */
+#define VYRE_HAS_LIST(X) \
+	X(BUILTINS, 0x01, "the built-in opcodes") \
+	X(RECORDS,  0x02, "buffer `frames`: records of suspended slots, and frames") \
+	X(QUEUE,    0x04, "buffer `queue`: ready queues, and room for spawned slots") \
+	X(SUSPEND,  0x08, "a handler suspends") \
+	X(SPAWN,    0x10, "a handler spawns") \
+	X(IO,       0x20, "a handler, or LOAD_MISS, asks the host for file ranges") \
+	X(SERVICE,  0x40, "serves io entries that the host publishes") \
+	X(FUSED,    0x80, "the one handler runs for every slot, whatever its opcode") \
+	X(CONTROL_REPORT, 0x100, "only the control buffer is read back")
 #define VYRE_BUFFER_CLASS_LIST(X) X(CONST, 1, "const") X(PLAIN, 2, "plain") X(STREAM, 3, "stream") X(LIVE, 4, "live")
 #define VYRE_GRANULARITY_LIST(X) X(LANE, 1, "lane") X(WORKGROUP, 2, "workgroup")
 /* Element and argument types: name, value, bytes as a buffer element, name in the language. */
@@ -67,6 +80,9 @@ enum {
 #undef X
 #define X(name, value, text) VYRE_FEED_##name = value,
 	VYRE_FEED_LIST(X)
+#undef X
+#define X(name, value, text) VYRE_HAS_##name = value,
+	VYRE_HAS_LIST(X)
 #undef X
 #define X(name, value, text) VYRE_CLASS_##name = value,
 	VYRE_BUFFER_CLASS_LIST(X)
@@ -101,7 +117,8 @@ struct vyre_blob_unit {
 	uint32_t workgroup[3];
 	uint32_t first_buffer, buffer_count;
 	uint32_t first_op, op_count;
-	uint32_t reserved[2];
+	uint32_t features;    /* VYRE_HAS_* */
+	uint32_t frame_words; /* words of a frame, see queue.h; 0 = no handler needs one */
 };
 struct vyre_blob_buffer {
 	uint32_t name, binding; /* binding: position in vyre_cpu_launch.buffers */

@@ -39,7 +39,8 @@ typedef void (*vyre_cpu_entry)(struct vyre_cpu_launch *launch);
 	X(IDLE_LIMIT,  1, "leave after this many empty polls in a row; 0 = no limit") \
 	X(WORKERS,     2, "workgroups that serve this ring") \
 	X(LEFT,        3, "out: 1 = left for idleness and counted itself in AWAY; 0 = any other reason") \
-	X(EPOCH,       4, "kept from launch to launch: the CONFIG_EPOCH that the workgroup last acted on")
+	X(EPOCH,       4, "kept from launch to launch: the CONFIG_EPOCH that the workgroup last acted on") \
+	X(IO_ASKED,    5, "out: 1 = the workgroup has published io entries since it was called")
 enum {
 #define X(name, word, text) VYRE_LAUNCH_##name = word,
 	VYRE_LAUNCH_FIELDS(X)

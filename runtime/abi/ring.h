@@ -40,7 +40,8 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(LAST_FAULT_CODE,    148,  1, DEVICE, "VYRE_FAULT_*") \
 	X(DEBUG_DROPPED,      149,  1, DEVICE, "debug records that found the log full") \
 	X(FEATURES,           150,  1, HOST,   "reserved for feature bits, 0") \
-	X(RESERVED,           151,  9, HOST,   "zero") \
+	X(AGE_LIMIT,          151,  1, HOST,   "priority feed: rounds a slot waits before it moves up a priority; 0 = never") \
+	X(RESERVED,           152,  8, HOST,   "zero") \
 	X(OBSERVABLES,        160,  0, DEVICE, "results of built-in opcodes, as many as the host asked for")
 
 /* Live block, at control[EXT_BASE]; a line is 32 words (128 bytes), one writer each.
@@ -63,8 +64,8 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(TAIL,                 0,  1, HOST,   "positions whose slot bytes are complete") \
 	X(STOP,                 1,  1, HOST,   "0 run, 1 drain and leave, 2 leave now") \
 	X(CONFIG_EPOCH,         2,  1, HOST,   "bumped after masks, quotas or partitions change") \
-	X(COMMAND,              3,  1, HOST,   "reserved for requests to the device, 0") \
-	X(COMMAND_ARG,          4,  1, HOST,   "argument of COMMAND") \
+	X(COMMAND,              3,  1, HOST,   "request to the device: serial << 8 | VYRE_COMMAND_*; 0 = none yet") \
+	X(COMMAND_ARG,          4,  1, HOST,   "argument of COMMAND, stored before it") \
 	/* line 1 */ \
 	X(HEAD,                32,  1, DEVICE, "claim cursor, positions") \
 	/* line 2 */ \
@@ -72,11 +73,19 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(STATE,               65,  1, DEVICE, "0 not started, 1 running, 2 idle, 3 leaving, 4 left") \
 	X(HEARTBEAT,           66,  1, DEVICE, "for a watchdog; 0 on the cpu device, whose threads the loader sees") \
 	X(COMMAND_DONE,        67,  1, DEVICE, "last COMMAND served") \
+	X(COMMAND_TAKEN,       68,  1, DEVICE, "last COMMAND that a worker took; by compare-exchange, so one serves it") \
 	/* line 3 */ \
 	X(AWAY,                96,  1, DEVICE, "workgroups that left for idleness; nonzero: a publisher must wake the device") \
-	X(PARKED,              97,  1, DEVICE, "slots parked in the ring (STATUS REQUEUE) until CONFIG_EPOCH moves") \
+	X(PARKED,              97,  1, DEVICE, "slots parked in the ring (STATUS REQUEUE): masked, or over their tenant's quota") \
+	X(PARKED_QUOTA,        98,  1, DEVICE, "those of PARKED that wait for their tenant's quota") \
 	/* line 4: apart from TAIL, which every publish writes */ \
-	X(NOTIFY,             128,  1, HOST,   "host threads asleep until something retires; a cpu kernel returns to wake them")
+	X(NOTIFY,             128,  1, HOST,   "host threads asleep until something retires; a cpu kernel returns to wake them") \
+	X(IO_DONE,            129,  1, HOST,   "io entries that the host has completed, mod 2^32; moves after their STATUS") \
+	/* line 5 */ \
+	X(TENANT_RETIRED,     160, 32, DEVICE, "slots retired by tenant id, mod 2^32; TENANT_FAIRNESS counts those claimed") \
+	/* line 6: only kernels with a queue write it */ \
+	X(READY,              192,  1, DEVICE, "slots in the ready queues: suspended ones that may go on, and spawned ones") \
+	X(WAITING,            193,  1, DEVICE, "suspended slots that wait for an epoch, an io entry or their children")
 
 enum {
 #define X(name, word, words, writer, text) VYRE_CONTROL_##name = word,
@@ -87,7 +96,7 @@ enum {
 #undef X
 	VYRE_CONTROL_MIN_WORDS = VYRE_CONTROL_OBSERVABLES,
 	VYRE_LIVE_LINE_WORDS = 32,
-	VYRE_LIVE_WORDS = 5 * VYRE_LIVE_LINE_WORDS,
+	VYRE_LIVE_WORDS = 7 * VYRE_LIVE_LINE_WORDS,
 	VYRE_TENANT_MASKS = 29,
 	VYRE_TENANT_QUOTA_DEFAULT = 1000000,
 	VYRE_ABI_VERSION_NOW = 1,
@@ -116,6 +125,10 @@ enum {
 
 #define VYRE_PRIORITY_LIST(X) X(CRITICAL, 0) X(HIGH, 1) X(NORMAL, 2) X(LOW, 3) X(IDLE, 4)
 
+/* Requests of the host in LIVE COMMAND. */
+#define VYRE_COMMAND_LIST(X) \
+	X(CANCEL, 1, "COMMAND_ARG = a slot index: ends as FAULT code 9 unless it has ended or runs to its end first")
+
 /* Why a slot ended in FAULT (its ARG0); ARG1 is the detail named here. */
 #define VYRE_FAULT_LIST(X) \
 	X(NONE,            0, "no fault") \
@@ -140,6 +153,9 @@ enum {
 #undef X
 #define X(name, value, text) VYRE_FAULT_##name = value,
 	VYRE_FAULT_LIST(X)
+#undef X
+#define X(name, value, text) VYRE_COMMAND_##name = value,
+	VYRE_COMMAND_LIST(X)
 #undef X
 };
 
