@@ -174,7 +174,35 @@ static inline int vyre_opcode_is_system(uint32_t opcode)
 	return (opcode >> 31) != 0 || (opcode >= 0xFFF0u && opcode <= 0xFFFFu) || opcode <= 7u;
 }
 
-/* ---- debug log (binding 2) and io queue (binding 3) ---------------------------------------------------------------- */
+/* ---- io queue (binding 3): 64 entries of 8 words ------------------------------------------------------------------- */
+#define VYRE_IO_ENTRY_FIELDS(X) \
+	X(OP,         0, "VYRE_IO_OP_*") \
+	X(SRC_HANDLE, 1, "id in the capability table") \
+	X(DST_HANDLE, 2, "id in the capability table") \
+	X(OFFSET_LO,  3, "byte offset in the source; after ERROR: errno") \
+	X(OFFSET_HI,  4, "its upper half") \
+	X(BYTE_COUNT, 5, "bytes asked for; after ERROR: bytes done") \
+	X(STATUS,     6, "VYRE_SLOT_* or VYRE_IO_STATUS_*") \
+	X(TAG,        7, "the asker's, never changed")
+
+#define VYRE_IO_OP_LIST(X) X(READ, 1) X(WRITE, 2) X(FENCE, 3)
+
+/* Beside the states of a slot. */
+#define VYRE_IO_STATUS_LIST(X) X(OK, 0x10) X(ERROR, 0x11)
+
+enum {
+#define X(name, word, text) VYRE_IO_WORD_##name = word,
+	VYRE_IO_ENTRY_FIELDS(X)
+#undef X
+#define X(name, value) VYRE_IO_OP_##name = value,
+	VYRE_IO_OP_LIST(X)
+#undef X
+#define X(name, value) VYRE_IO_STATUS_##name = value,
+	VYRE_IO_STATUS_LIST(X)
+#undef X
+};
+
+/* ---- lengths of debug log (binding 2) and io queue ----------------------------------------------------------------- */
 enum {
 	VYRE_DEBUG_RECORD_WORDS = 4, /* format id, a, b, 16 x slot index */
 	VYRE_DEBUG_RECORDS = 64,
