@@ -221,6 +221,8 @@ static void add_unit(struct writer *w, vyrec_unit index)
 	struct vyre_blob_unit row = {.name = name(w, m, lowered->name),
 				     .kind = source->kind ? source->kind : lowered->kind,
 				     .feed = lowered->feed,
+				     .features = lowered->features,
+				     .frame_words = lowered->frame_words,
 				     .first_op = w->op_count};
 	memcpy(row.workgroup, source->kind ? source->workgroup : lowered->workgroup, sizeof row.workgroup);
 	w->unit_row = index - 1;

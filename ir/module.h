@@ -346,6 +346,7 @@ struct vyrec_unit_node {
 	uint8_t kind; /* VYRE_UNIT_SET, VYRE_UNIT_PROGRAM */
 	uint8_t feed; /* VYRE_FEED_*: NONE, or what megakernel assembly made of a set */
 	uint32_t workgroup[3]; /* of a program; 1 1 1 for a set */
+	uint32_t features, frame_words; /* as in struct vyre_blob_unit; 0 without a feed */
 	uint32_t items, item_count; /* declarations in order of the text: pairs (vyrec_item, index) in refs */
 	vyrec_block body; /* of a program */
 	vyrec_loc loc;

@@ -202,21 +202,41 @@ static void parse_workgroup(struct parser *p, uint32_t size[3])
 	parser_close_group(p, TOKEN_RPAREN, "after the size of the workgroup");
 }
 
-static void parse_feed(struct parser *p, uint8_t *feed)
+/* What is behind the feed: "(" features "," words of a frame ")". */
+static void parse_features(struct parser *p, struct vyrec_unit_node *unit)
 {
-#define X(name, value, text) text,
+	uint64_t features = 0, frame_words = 0;
+	if (!parser_at(p, TOKEN_LPAREN))
+		return;
+	if (!parser_open_group(p, TOKEN_LPAREN, "before the features") ||
+	    !parser_expect_int(p, UINT32_MAX, "the features of a lowered set", &features) ||
+	    !parser_expect(p, TOKEN_COMMA, "between the features and the words of a frame") ||
+	    !parser_expect_int(p, VYRE_BLOB_MAX_FRAME_WORDS, "the words of a frame", &frame_words))
+		return;
+	parser_close_group(p, TOKEN_RPAREN, "after the words of a frame");
+	unit->features = (uint32_t)features;
+	unit->frame_words = (uint32_t)frame_words;
+}
+
+static void parse_feed(struct parser *p, struct vyrec_unit_node *unit)
+{
+#define X(name, value, text) [value] = text,
 	static const char *const feeds[] = {VYRE_FEED_LIST(X)};
+#undef X
+#define X(name, value, text) ", " text
+	static const char list[] = VYRE_FEED_LIST(X);
 #undef X
 	if (!parser_at_word(p, "feed"))
 		return;
 	parser_advance(p);
 	for (unsigned i = 0; i < sizeof feeds / sizeof *feeds; i++)
 		if (parser_at_word(p, feeds[i])) {
-			*feed = (uint8_t)i;
+			unit->feed = (uint8_t)i;
 			parser_advance(p);
+			parse_features(p, unit);
 			return;
 		}
-	parser_syntax_error(p, parser_here(p), "no feed here; write slots or live");
+	parser_syntax_error(p, parser_here(p), "no feed here; write one of: %s", list + 2);
 }
 
 static void parse_unit(struct parser *p, bool program)
@@ -232,7 +252,7 @@ static void parse_unit(struct parser *p, bool program)
 	if (program && !p->panic)
 		parse_workgroup(p, node.workgroup);
 	if (program && !p->panic)
-		parse_feed(p, &node.feed);
+		parse_feed(p, &node);
 	parser_over_limit(p, p->module->unit_count, VYREC_MAX_UNITS, "sets and programs in one module");
 	p->unit = vyrec_add_unit(p->module, &node);
 	if (!parser_expect(p, TOKEN_LBRACE, "to open the unit")) {

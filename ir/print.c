@@ -317,6 +317,8 @@ static void put_unit(struct printer *p, vyrec_unit index)
 		print_text(p, ")");
 		if (unit->feed != VYRE_FEED_NONE && unit->feed < sizeof feeds / sizeof *feeds)
 			print_format(p, " feed %s", feeds[unit->feed]);
+		if (unit->features || unit->frame_words)
+			print_format(p, "(%#04x, %u)", unit->features, unit->frame_words);
 	}
 	print_text(p, " ");
 	print_open(p);

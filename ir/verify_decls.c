@@ -184,6 +184,15 @@ static void check_unit_kind(struct decls *d, vyrec_unit unit, const uint32_t *it
 	if (set ? items[VYREC_ITEM_SHARED] : items[VYREC_ITEM_HANDLER] && !verify_is_lowered(u))
 		FAIL(d->v, V013, u->loc, "%s; move it",
 		     set ? "a set has shared arrays outside its ops" : "a program has ops");
+	if (u->feed == VYRE_FEED_NONE
+		? u->features || u->frame_words
+		: (u->features & ~(uint32_t)VYRE_HAS_ALL) || u->frame_words > VYRE_BLOB_MAX_FRAME_WORDS ||
+		      (u->frame_words && !(u->features & VYRE_HAS_RECORDS)))
+		FAIL(d->v, V023, u->loc,
+		     "features %#x, frames of %u words in `%s`; none without a feed, else those of %#x, at most %d "
+		     "words, and only with records (%#x)",
+		     u->features, u->frame_words, verify_name(d->v, u->name), (unsigned)VYRE_HAS_ALL,
+		     VYRE_BLOB_MAX_FRAME_WORDS, (unsigned)VYRE_HAS_RECORDS);
 	uint64_t lanes = 1;
 	for (unsigned i = 0; i < 3; i++)
 		lanes = lanes > VYREC_MAX_LANES ? lanes : lanes * u->workgroup[i];

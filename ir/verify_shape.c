@@ -467,7 +467,7 @@ static void check_unit(struct shape *s, vyrec_unit unit)
 {
 	const struct vyrec_unit_node *u = &s->m->units[unit];
 	check_name(s, u->name, VYREC_MAX_NAME_BYTES, u->loc);
-	row(s, u->feed, VYRE_FEED_LIVE + 1, "feed", u->loc);
+	row(s, u->feed, VYRE_FEED_COUNT, "feed", u->loc);
 	if (u->kind != VYRE_UNIT_SET && u->kind != VYRE_UNIT_PROGRAM)
 		FAIL(s->v, V005, u->loc, "unit kind %u is neither set nor program; the writer of the module is broken",
 		     u->kind);

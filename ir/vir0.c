@@ -45,8 +45,11 @@ enum { VERSION = 1, DIGEST_AT = 16, PAYLOAD_AT = 48, DIGEST_BYTES = 32 };
 #define FN_ROW(F, N, L)	   N(name) F(unit) F(result) F(params) F(param_count) F(body) L(loc)
 #define HANDLER_ROW(F, N, L) \
 	N(name) F(opcode) F(granularity) F(width) F(params) F(param_count) F(shared) F(shared_count) F(body) L(loc)
+/* clang-format off */
 #define UNIT_ROW(F, N, L) \
-	N(name) F(kind) F(feed) F(workgroup[0]) F(workgroup[1]) F(workgroup[2]) F(items) F(item_count) F(body) L(loc)
+	N(name) F(kind) F(feed) F(workgroup[0]) F(workgroup[1]) F(workgroup[2]) F(items) F(item_count) F(body) L(loc) \
+	F(features) F(frame_words)
+/* clang-format on */
 #define COMMENT_ROW(F, N, L) L(loc) N(text) F(own_line) F(blank_before)
 
 /* T(table, node type, row, most entries); tables with an entry 0 that is none. */

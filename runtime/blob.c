@@ -301,9 +301,15 @@ static vyre_status check_unit(const struct vyre_blob *blob, uint32_t index, uint
 	uint32_t i;
 
 	if (!is_short_name(blob, unit->name) || unit->kind < VYRE_UNIT_SET || unit->kind > VYRE_UNIT_PROGRAM ||
-	    unit->feed > VYRE_FEED_LIVE || (unit->kind == VYRE_UNIT_SET) != (unit->feed != VYRE_FEED_NONE))
+	    unit->feed >= VYRE_FEED_COUNT || (unit->kind == VYRE_UNIT_SET) != (unit->feed != VYRE_FEED_NONE))
 		return BAD("unit %u: name %u, kind %u or feed %u is out of range", index, unit->name, unit->kind,
 			   unit->feed);
+	/* A frame hangs on a record; a program has neither. */
+	if ((unit->features & ~(uint32_t)VYRE_HAS_ALL) || (unit->kind == VYRE_UNIT_PROGRAM && unit->features) ||
+	    unit->frame_words > VYRE_BLOB_MAX_FRAME_WORDS ||
+	    (unit->frame_words && !(unit->features & VYRE_HAS_RECORDS)))
+		return BAD("unit %u: features 0x%x or frames of %u words are out of range", index, unit->features,
+			   unit->frame_words);
 	for (i = 0; i < 3; i++)
 		if (unit->workgroup[i] == 0 || unit->workgroup[i] > 1024)
 			return BAD("unit %u: a workgroup of %u lanes", index, unit->workgroup[i]);

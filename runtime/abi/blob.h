@@ -40,6 +40,7 @@ enum {
 	VYRE_BLOB_MAX_UNIT_BUFFERS = 256,
 	VYRE_BLOB_MAX_UNIT_SLICES = 64,  /* one per target */
 	VYRE_BLOB_MAX_NAME_BYTES = 1024, /* of a unit or a buffer, without the NUL */
+	VYRE_BLOB_MAX_FRAME_WORDS = 65536,
 };
 #define VYRE_BLOB_MAX_BYTES (UINT64_C(1) << 30)
 
@@ -95,6 +96,14 @@ enum {
 #undef X
 #define X(name, value, text) VYRE_TARGET_##name = value,
 	VYRE_TARGET_LIST(X)
+#undef X
+	VYRE_FEED_COUNT = 0
+#define X(name, value, text) + 1
+	VYRE_FEED_LIST(X),
+#undef X
+	VYRE_HAS_ALL = 0
+#define X(name, value, text) | value
+	VYRE_HAS_LIST(X)
 #undef X
 };
 

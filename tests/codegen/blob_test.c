@@ -82,6 +82,8 @@ static struct blob make_blob(void)
 	assert_true(vyrec_run_pipeline(lowered, &passes, &diags, &times));
 	assert_true(vyrec_codegen(lowered, vyrec_target_at(0), &codegen, &slices[0], &diags));
 	assert_true(vyrec_codegen(lowered, vyrec_target_at(1), &codegen, &slices[1], &diags));
+	lowered->units[1].features = VYRE_HAS_RECORDS | VYRE_HAS_SUSPEND;
+	lowered->units[1].frame_words = 7;
 	struct vyrec_blob_input input = {source, lowered, slices, 2, "-O1"};
 	b.bytes = vyrec_blob_write(&input, &b.size);
 	b.header = (const void *)b.bytes;
@@ -144,11 +146,15 @@ static void units_and_buffers(void **state)
 	assert_string_equal(string(unit[0].name), "demo");
 	assert_int_equal(unit[0].kind, VYRE_UNIT_SET);
 	assert_int_equal(unit[0].feed, VYRE_FEED_LIVE);
+	assert_int_equal(unit[0].features, VYRE_HAS_RECORDS | VYRE_HAS_SUSPEND);
+	assert_int_equal(unit[0].frame_words, 7);
 	assert_int_equal(unit[0].buffer_count, 7);
 	assert_int_equal(unit[0].op_count, 2);
 	assert_string_equal(string(unit[1].name), "grid");
 	assert_int_equal(unit[1].kind, VYRE_UNIT_PROGRAM);
 	assert_int_equal(unit[1].feed, VYRE_FEED_NONE);
+	assert_int_equal(unit[1].features, 0);
+	assert_int_equal(unit[1].frame_words, 0);
 	assert_int_equal(unit[1].workgroup[0], 2);
 	assert_int_equal(unit[1].workgroup[1], 3);
 	assert_int_equal(unit[1].workgroup[2], 1);

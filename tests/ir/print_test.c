@@ -458,7 +458,7 @@ static void lowered_programs_come_back(void **state)
 {
 	(void)state;
 	static const char text[] =
-	    "program scan workgroup(1) feed live {\n  buffer ring: live u32[]\n\n"
+	    "program scan workgroup(1) feed live(0x0e, 12) {\n  buffer ring: live u32[]\n\n"
 	    "  op one = 0x100 (x: u32) by lane {}\n\n  body {\n    block exit {\n"
 	    "      catch(code, detail) {\n        if lane == 3 {\n          trap(4: lane)\n        }\n"
 	    "        switch atomic_load(ring[unchecked 0], acquire) {\n          case 256, 257 {\n"
@@ -469,9 +469,29 @@ static void lowered_programs_come_back(void **state)
 	struct vyrec_module *m = parse_or_fail(text, sizeof text - 1);
 	vyrec_module_destroy(round_trip(m, 0, &out));
 	assert_int_equal(m->units[1].feed, VYRE_FEED_LIVE);
+	assert_int_equal(m->units[1].features, 0x0e);
+	assert_int_equal(m->units[1].frame_words, 12);
 	vyrec_module_destroy(m);
 	assert_string_equal(out, text);
 	free(out);
+}
+
+/* Every feed has a name in text, and brackets only where there is something to say. */
+static void feeds_come_back(void **state)
+{
+	(void)state;
+	static const char *const heads[] = {"", " feed slots", " feed live(0x02, 0)", " feed priority(0x1ff, 65536)",
+					    " feed tasks(0x02, 1)"};
+	for (unsigned feed = 0; feed < VYRE_FEED_COUNT; feed++) {
+		char text[128], *out;
+		int bytes = snprintf(text, sizeof text, "program p workgroup(1)%s {\n  body {}\n}\n", heads[feed]);
+		struct vyrec_module *m = parse_or_fail(text, (size_t)bytes);
+		assert_int_equal(m->units[1].feed, feed);
+		vyrec_module_destroy(round_trip(m, 0, &out));
+		vyrec_module_destroy(m);
+		assert_string_equal(out, text);
+		free(out);
+	}
 }
 
 static void reserved_names_are_told(void **state)
@@ -501,6 +521,7 @@ int main(void)
 	    cmocka_unit_test(format_keeps_the_layout),
 	    cmocka_unit_test(deep_lines_are_broken),
 	    cmocka_unit_test(lowered_programs_come_back),
+	    cmocka_unit_test(feeds_come_back),
 	    cmocka_unit_test(reserved_names_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

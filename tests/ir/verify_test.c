@@ -194,6 +194,10 @@ BREAK(V022)
 {
 	d->m->arrays[d->plain].name = vyrec_intern_z(d->m, "loop");
 }
+BREAK(V023)
+{
+	d->m->units[d->program].features = VYRE_HAS_RECORDS;
+}
 BREAK(V030)
 {
 	find_expr(d, VYREC_EXPR_OP)->code = VYREC_OP_lt_f;
@@ -531,6 +535,40 @@ static void copy_to_const(struct demo *d)
 			 .expr = {demo_u32(d, 0), demo_u32(d, 0), demo_u32(d, 1)}));
 }
 
+/* What a pass made of a set: a program with a feed that keeps the ops, without bodies, for the loader's tables. */
+static void lower(struct demo *d, uint32_t features, uint32_t frame_words)
+{
+	struct vyrec_unit_node *u = &d->m->units[d->set];
+	u->kind = VYRE_UNIT_PROGRAM;
+	u->feed = VYRE_FEED_TASKS;
+	u->features = features;
+	u->frame_words = frame_words;
+	u->body = vyrec_add_block(d->m, NULL, 0);
+	d->m->handlers[d->single].body = vyrec_add_block(d->m, NULL, 0);
+	d->m->handlers[d->whole].body = vyrec_add_block(d->m, NULL, 0);
+}
+
+static void feature_without_row(struct demo *d)
+{
+	lower(d, (uint32_t)VYRE_HAS_ALL + 1, 0);
+}
+
+static void frames_without_records(struct demo *d)
+{
+	lower(d, VYRE_HAS_BUILTINS, 1);
+}
+
+static void frames_too_wide(struct demo *d)
+{
+	lower(d, VYRE_HAS_RECORDS, VYRE_BLOB_MAX_FRAME_WORDS + 1);
+}
+
+static void feed_without_row(struct demo *d)
+{
+	lower(d, 0, 0);
+	d->m->units[d->set].feed = VYRE_FEED_COUNT;
+}
+
 static const struct {
 	const char *name;
 	enum rule rule;
@@ -548,6 +586,10 @@ static const struct {
     {"two fns call each other", V057, recursion_of_two},
     {"break to what is no label", V053, label_not_around},
     {"copy to a const buffer", V060, copy_to_const},
+    {"a feature that no row has", V023, feature_without_row},
+    {"frames without records", V023, frames_without_records},
+    {"a frame too wide", V023, frames_too_wide},
+    {"a feed that no row has", V005, feed_without_row},
 };
 
 static void test_more_ways_to_break(void **state)
@@ -559,18 +601,12 @@ static void test_more_ways_to_break(void **state)
 	}
 }
 
-/* What a pass made of a set: a program with a feed that keeps the ops, without bodies, for the loader's tables. */
 static void test_lowered_set_is_sound(void **state)
 {
 	(void)state;
 	struct demo d = demo_create();
 	struct vyrec_diags diags = {0};
-	struct vyrec_unit_node *u = &d.m->units[d.set];
-	u->kind = VYRE_UNIT_PROGRAM;
-	u->feed = VYRE_FEED_LIVE;
-	u->body = vyrec_add_block(d.m, NULL, 0);
-	d.m->handlers[d.single].body = vyrec_add_block(d.m, NULL, 0);
-	d.m->handlers[d.whole].body = vyrec_add_block(d.m, NULL, 0);
+	lower(&d, VYRE_HAS_ALL, VYRE_BLOB_MAX_FRAME_WORDS);
 	assert_true(vyrec_verify(d.m, &diags));
 	vyrec_diags_finish(&diags);
 	vyrec_module_destroy(d.m);

@@ -66,6 +66,28 @@ static void test_round_trip(void **state)
 	free(bytes);
 }
 
+/* What passes make of a set goes through bytes and a clone too. */
+static void test_features_come_back(void **state)
+{
+	(void)state;
+	struct demo d = demo_create();
+	struct vyrec_diags diags = {0};
+	size_t size;
+	d.m->units[d.program].feed = VYRE_FEED_PRIORITY;
+	d.m->units[d.program].features = VYRE_HAS_ALL;
+	d.m->units[d.program].frame_words = VYRE_BLOB_MAX_FRAME_WORDS;
+	uint8_t *bytes = vyrec_vir0_write(d.m, &size);
+	struct vyrec_module *m = vyrec_vir0_read("f.vir0", bytes, size, &diags);
+	assert_non_null(m);
+	assert_int_equal(m->units[d.program].feed, VYRE_FEED_PRIORITY);
+	assert_int_equal(m->units[d.program].features, VYRE_HAS_ALL);
+	assert_int_equal(m->units[d.program].frame_words, VYRE_BLOB_MAX_FRAME_WORDS);
+	assert_int_equal(m->units[d.set].features, 0);
+	vyrec_module_destroy(m);
+	vyrec_module_destroy(d.m);
+	free(bytes);
+}
+
 /* Garbage, and the order in which things were made, leave no trace. */
 static void test_same_module_same_bytes(void **state)
 {
@@ -203,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_features_come_back),
 	    cmocka_unit_test(test_same_module_same_bytes),
 	    cmocka_unit_test(test_every_truncation_is_refused),
 	    cmocka_unit_test(test_every_flip_is_refused),

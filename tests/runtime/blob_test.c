@@ -153,6 +153,15 @@ static void every_byte_counts(void **state)
 	X(unit_kind, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->kind = 3) \
 	X(unit_feed, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->feed = 9) \
 	X(unit_feed_none, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->feed = VYRE_FEED_NONE) \
+	X(unit_features, \
+	  ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->features = (uint32_t)VYRE_HAS_ALL + 1) \
+	X(unit_frames, \
+	  (((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->features = VYRE_HAS_RECORDS, \
+	   ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->frame_words = VYRE_BLOB_MAX_FRAME_WORDS + 1)) \
+	X(unit_frames_no_records, \
+	  (((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->features = VYRE_HAS_BUILTINS, \
+	   ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->frame_words = 1)) \
+	X(program_features, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))[1].features = VYRE_HAS_BUILTINS) \
 	X(unit_workgroup, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->workgroup[1] = 0) \
 	X(unit_buffers, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->buffer_count = 10) \
 	X(unit_buffers_wrap, ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->first_buffer = UINT32_MAX) \
@@ -220,6 +229,33 @@ static void every_wrong_field_is_refused(void **state)
 		if (status != (i == 0 ? VYRE_VERSION : VYRE_MALFORMED))
 			fail_msg("%s: %s: %s", edits[i].name, vyre_status_name(status), vyre_last_error());
 		assert_non_null(strstr(vyre_last_error(), ". Fix: "));
+		free(bytes);
+	}
+}
+
+/* Every feed and feature of the tables, and the widest frame. */
+static void every_feature_is_read(void **state)
+{
+	uint32_t feed;
+
+	(void)state;
+	for (feed = VYRE_FEED_NONE + 1; feed < VYRE_FEED_COUNT; feed++) {
+		uint8_t *bytes = malloc(good_bytes);
+		struct vyre_blob_unit *unit;
+		struct vyre_blob_view view;
+		struct vyre_blob *blob;
+
+		memcpy(bytes, good, good_bytes);
+		unit = (struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS);
+		unit->feed = feed;
+		unit->features = VYRE_HAS_ALL;
+		unit->frame_words = VYRE_BLOB_MAX_FRAME_WORDS;
+		test_blob_redigest(bytes, good_bytes);
+		assert_int_equal(vyre_blob_open(bytes, good_bytes, &blob), VYRE_OK);
+		vyre_blob_get_view(blob, &view);
+		assert_int_equal(view.units[0].feed, feed);
+		assert_int_equal(view.units[0].features, VYRE_HAS_ALL);
+		vyre_blob_close(blob);
 		free(bytes);
 	}
 }
@@ -344,6 +380,7 @@ int main(void)
 	    cmocka_unit_test(every_byte_counts),
 	    cmocka_unit_test(every_wrong_field_is_refused),
 	    cmocka_unit_test(unknown_sections_are_ignored),
+	    cmocka_unit_test(every_feature_is_read),
 	    cmocka_unit_test(tables_that_cost_hours_are_refused),
 	    cmocka_unit_test(a_pipe_does_not_block),
 	    cmocka_unit_test(files),

@@ -24,6 +24,9 @@ struct name {
 #define X(name, value) {value, #name},
 NAMES_TABLE(section_name, VYRE_BLOB_SECTION_LIST(X))
 #undef X
+#define X(name, value, text) {value, #name},
+NAMES_TABLE(feature_name, VYRE_HAS_LIST(X))
+#undef X
 #define X(name, value, text) {value, text},
 NAMES_TABLE(unit_kind_name, VYRE_UNIT_KIND_LIST(X))
 NAMES_TABLE(feed_name, VYRE_FEED_LIST(X))

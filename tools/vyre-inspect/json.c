@@ -76,16 +76,27 @@ static json_t *ops(const struct inspected *in, const struct vyre_blob_unit *unit
 	return all;
 }
 
+static json_t *features(const struct vyre_blob_unit *unit)
+{
+	json_t *all = json_array();
+	for (uint32_t bit = 1; bit & VYRE_HAS_ALL; bit <<= 1) {
+		if (unit->features & bit)
+			json_array_append_new(all, json_string(feature_name(bit)));
+	}
+	return all;
+}
+
 static json_t *units(const struct inspected *in)
 {
 	json_t *all = json_array();
 	for (uint32_t i = 0; i < in->view.unit_count; i++) {
 		const struct vyre_blob_unit *row = &in->view.units[i];
-		json_array_append_new(all, json_pack("{s:o,s:s,s:s,s:[I,I,I],s:o,s:o}", "name", name(in, row->name),
-						     "kind", unit_kind_name(row->kind), "feed", feed_name(row->feed),
-						     "workgroup", (json_int_t)row->workgroup[0],
-						     (json_int_t)row->workgroup[1], (json_int_t)row->workgroup[2],
-						     "buffers", buffers(in, row), "ops", ops(in, row)));
+		json_array_append_new(
+		    all, json_pack("{s:o,s:s,s:s,s:o,s:I,s:[I,I,I],s:o,s:o}", "name", name(in, row->name), "kind",
+				   unit_kind_name(row->kind), "feed", feed_name(row->feed), "features", features(row),
+				   "frame_words", (json_int_t)row->frame_words, "workgroup",
+				   (json_int_t)row->workgroup[0], (json_int_t)row->workgroup[1],
+				   (json_int_t)row->workgroup[2], "buffers", buffers(in, row), "ops", ops(in, row)));
 	}
 	return all;
 }

@@ -87,6 +87,15 @@ static void print_unit(const struct inspected *in, const struct vyre_blob_unit *
 	if (unit->kind == VYRE_UNIT_SET)
 		printf(" feed %s", feed_name(unit->feed));
 	printf(" workgroup %u,%u,%u\n", unit->workgroup[0], unit->workgroup[1], unit->workgroup[2]);
+	if (unit->features) {
+		printf("    features");
+		for (uint32_t bit = 1; bit & VYRE_HAS_ALL; bit <<= 1)
+			if (unit->features & bit)
+				printf(" %s", feature_name(bit));
+		putchar('\n');
+	}
+	if (unit->frame_words)
+		printf("    frames of %u words\n", unit->frame_words);
 	for (uint32_t i = 0; i < unit->buffer_count; i++)
 		print_buffer(in, &in->view.buffers[unit->first_buffer + i]);
 	for (uint32_t i = 0; i < unit->op_count; i++)
