@@ -49,7 +49,7 @@ enum {
 	X(VIR0, 10) X(PROVENANCE, 11) X(SIGNATURE, 12)
 #define VYRE_UNIT_KIND_LIST(X) X(SET, 1, "set") X(PROGRAM, 2, "program")
 #define VYRE_FEED_LIST(X) X(NONE, 0, "none") X(SLOTS, 1, "slots") X(LIVE, 2, "live") X(PRIORITY, 3, "priority") \
-	X(TASKS, 4, "tasks")
+	X(TASKS, 4, "tasks") X(FIXPOINT, 5, "fixpoint")
 /* What a lowered set can do, and so which buffers of queue.h it has. */
 #define VYRE_HAS_LIST(X) \
 	X(BUILTINS, 0x01, "the built-in opcodes") \
@@ -60,7 +60,8 @@ enum {
 	X(IO,       0x20, "a handler, or LOAD_MISS, asks the host for file ranges") \
 	X(SERVICE,  0x40, "serves io entries that the host publishes") \
 	X(FUSED,    0x80, "the one handler runs for every slot, whatever its opcode") \
-	X(CONTROL_REPORT, 0x100, "only the control buffer is read back")
+	X(CONTROL_REPORT, 0x100, "only the control buffer is read back") \
+	X(ONCE,    0x200, "one round a launch, whatever the launch words say")
 #define VYRE_BUFFER_CLASS_LIST(X) X(CONST, 1, "const") X(PLAIN, 2, "plain") X(STREAM, 3, "stream") X(LIVE, 4, "live")
 #define VYRE_GRANULARITY_LIST(X) X(LANE, 1, "lane") X(WORKGROUP, 2, "workgroup")
 /* Element and argument types: name, value, bytes as a buffer element, name in the language. */

@@ -4,6 +4,9 @@
  * workgroup that trapped. Workgroups are taken from one counter, by the calling thread and, when the grid is larger
  * than one, by as many helpers as there are processors; a helper that cannot be started is done without. The threads
  * live for one dispatch: the resident way to run many small things is a ring.
+ *
+ * The workgroups of a lowered set wait for each other (a round may need all of them, and may never end), so each gets a
+ * thread, and none starts before all are there: with fewer, those that run would wait for ever.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -19,7 +22,9 @@ struct dispatch {
 	struct vyre_kernel *kernel;
 	const uint32_t *workgroups;
 	uint64_t total, next;
-	pthread_mutex_t lock; /* of the two below */
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t opened;
+	enum { SHUT, OPEN, CALLED_OFF } gate;
 	uint64_t fault_at;
 	uint32_t fault[2];
 };
@@ -47,11 +52,34 @@ static void run_workgroup(struct dispatch *dispatch, uint64_t index)
 	pthread_mutex_unlock(&dispatch->lock);
 }
 
+static void set_gate(struct dispatch *dispatch, int gate)
+{
+	pthread_mutex_lock(&dispatch->lock);
+	dispatch->gate = gate;
+	pthread_cond_broadcast(&dispatch->opened);
+	pthread_mutex_unlock(&dispatch->lock);
+}
+
+/* 1 = go; 0 = called off. */
+static int pass_gate(struct dispatch *dispatch)
+{
+	int go;
+
+	pthread_mutex_lock(&dispatch->lock);
+	while (dispatch->gate == SHUT)
+		pthread_cond_wait(&dispatch->opened, &dispatch->lock);
+	go = dispatch->gate == OPEN;
+	pthread_mutex_unlock(&dispatch->lock);
+	return go;
+}
+
 static void *run(void *argument)
 {
 	struct dispatch *dispatch = argument;
 	uint64_t index;
 
+	if (!pass_gate(dispatch))
+		return NULL;
 	while ((index = __atomic_fetch_add(&dispatch->next, 1, __ATOMIC_RELAXED)) < dispatch->total)
 		run_workgroup(dispatch, index);
 	return NULL;
@@ -64,30 +92,39 @@ vyre_status vyre_cpu_dispatch(struct vyre_kernel *kernel, const uint32_t workgro
 {
 	struct dispatch dispatch = {.kernel = kernel, .workgroups = workgroups, .fault_at = UINT64_MAX};
 	pthread_t helpers[MAX_HELPERS];
-	uint64_t rows = (uint64_t)workgroups[0] * workgroups[1];
-	uint32_t wanted, started = 0, i;
-	int caller_runs = kernel->stack_bytes <= caller_stack_bytes;
+	uint64_t rows = (uint64_t)workgroups[0] * workgroups[1], wanted;
+	uint32_t started = 0, i;
+	int together, enough, caller_runs = kernel->stack_bytes <= caller_stack_bytes;
 
 	if (rows > UINT64_MAX / 2 / workgroups[2])
 		return vyre_fail(VYRE_INVALID, "split the grid", "%u x %u x %u workgroups are more than 2^63",
 				 workgroups[0], workgroups[1], workgroups[2]);
 	dispatch.total = rows * workgroups[2];
-	wanted = kernel->device->info.max_workers - (caller_runs ? 1 : 0);
+	together = kernel->unit->feed != VYRE_FEED_NONE;
+	if (together && dispatch.total > MAX_HELPERS)
+		return vyre_fail(VYRE_INVALID, "use fewer workgroups",
+				 "%llu workgroups that wait for each other; at most %d run at the same time",
+				 (unsigned long long)dispatch.total, MAX_HELPERS);
+	wanted = (together ? dispatch.total : kernel->device->info.max_workers) - (caller_runs ? 1 : 0);
 	if (wanted > dispatch.total - (caller_runs ? 1 : 0))
-		wanted = (uint32_t)(dispatch.total - (caller_runs ? 1 : 0));
+		wanted = dispatch.total - (caller_runs ? 1 : 0);
 	if (wanted > MAX_HELPERS)
 		wanted = MAX_HELPERS;
 	pthread_mutex_init(&dispatch.lock, NULL);
+	pthread_cond_init(&dispatch.opened, NULL);
 	while (started < wanted &&
 	       vyre_cpu_thread_start(&helpers[started], kernel->stack_bytes, -1, run, &dispatch) == 0)
 		started++;
+	enough = together ? started == wanted : caller_runs || started;
+	set_gate(&dispatch, enough ? OPEN : CALLED_OFF);
 	if (caller_runs)
 		run(&dispatch);
 	for (i = 0; i < started; i++)
 		pthread_join(helpers[i], NULL);
+	pthread_cond_destroy(&dispatch.opened);
 	pthread_mutex_destroy(&dispatch.lock);
-	if (!caller_runs && started == 0)
-		return vyre_fail_nomem("a thread's stack", kernel->stack_bytes);
+	if (!enough)
+		return vyre_fail_nomem("the stacks of a grid's threads", (wanted - started) * kernel->stack_bytes);
 	if (dispatch.fault_at == UINT64_MAX)
 		return VYRE_OK;
 	fault[0] = dispatch.fault[0];

@@ -5,7 +5,7 @@
 #include "bench_rig.h"
 #include "live.h"
 
-enum { OP_MARK = 0x100, OP_HOLD = 0x101 };
+enum { OP_MARK = 0x100, OP_HOLD = 0x101, OP_MEET = 0x102 };
 
 static void open_scheduler(struct bench *b, uint32_t workers)
 {
@@ -238,6 +238,19 @@ static void the_slots_feed_is_dispatched(void **state)
 		assert_int_equal(maps[MARKS][i], i < SLOTS - 1);
 	}
 	assert_int_equal(maps[CONTROL][VYRE_CONTROL_DONE_COUNT], SLOTS - 1);
+
+	/* More workgroups than processors, and each waits for all. */
+	for (i = 0; i < SLOTS; i++) {
+		uint32_t *slot = maps[RING] + i * VYRE_SLOT_WORDS;
+
+		slot[VYRE_SLOT_WORD_OPCODE] = OP_MEET;
+		slot[VYRE_SLOT_WORD_ARG0] = SLOTS;
+		slot[VYRE_SLOT_WORD_ARG0 + 1] = SLOTS;
+		slot[VYRE_SLOT_WORD_STATUS] = VYRE_SLOT_PUBLISHED;
+	}
+	assert_int_equal(vyre_kernel_dispatch(kernel, (const uint32_t[3]){SLOTS, 1, 1}, NULL), VYRE_OK);
+	assert_int_equal(maps[CONTROL][VYRE_CONTROL_DONE_COUNT], 2 * SLOTS - 1);
+	assert_int_equal(vyre_kernel_dispatch(kernel, (const uint32_t[3]){64, 1, 1}, NULL), VYRE_INVALID);
 	assert_int_equal(vyre_ring_create(&(struct vyre_ring_params){.kernel = kernel}, &b.ring), VYRE_INVALID);
 	vyre_kernel_destroy(kernel);
 	params.binding_count = BUFFERS - 1;
