@@ -2,7 +2,7 @@
  *
  * In: a blob, a unit's name, pairs of name and buffer. Out: an object that keeps blob, device and every bound buffer
  * alive. Invariant: `table` has an entry for every binding that the code may touch, each at least as long as the unit
- * declares; only a live ring's own five (VYRE_RING_BUFFER_LIST) are left empty, for the ring to fill in copies of the
+ * declares; only a live ring's own (VYRE_RING_BUFFER_LIST) are left empty, for the ring to fill in copies of the
  * table.
  */
 #include <string.h>
@@ -33,28 +33,37 @@ static const struct vyre_blob_unit *find_unit(struct vyre_blob *blob, const char
 /* The first row that the caller binds: a live ring brings the rows before it. */
 static uint32_t first_own_row(const struct vyre_kernel *kernel)
 {
-	return kernel->unit->feed == VYRE_FEED_LIVE ? VYRE_RING_BUFFERS : 0;
+	return kernel->unit->feed == VYRE_FEED_LIVE ? kernel->ring_row_count : 0;
 }
 
 /* A set's table starts with the ring's buffers, whoever brings them. */
-static vyre_status check_ring_rows(const struct vyre_kernel *kernel)
+static vyre_status find_ring_rows(struct vyre_kernel *kernel)
 {
-	static const char *const names[] = {
-#define X(name, text) text,
+	static const struct {
+		const char *name;
+		uint32_t feature;
+	} buffers[] = {
+#define X(name, text, feature) {text, feature},
 	    VYRE_RING_BUFFER_LIST(X)
 #undef X
 	};
-	uint32_t i;
+	const struct vyre_blob_unit *unit = kernel->unit;
+	uint32_t i, next = 0;
 
-	for (i = 0; i < VYRE_RING_BUFFERS && kernel->unit->kind == VYRE_UNIT_SET; i++) {
-		const struct vyre_blob_buffer *row = &kernel->rows[i];
+	for (i = 0; i < VYRE_RING_BUFFERS; i++) {
+		const struct vyre_blob_buffer *row = &kernel->rows[next];
 
-		if (i >= kernel->unit->buffer_count ||
-		    strcmp(vyre_blob_string(kernel->blob, row->name), names[i]) != 0 ||
+		kernel->ring_rows[i] = VYRE_NO_ROW;
+		if (unit->kind != VYRE_UNIT_SET || (buffers[i].feature & ~unit->features))
+			continue;
+		if (next >= unit->buffer_count ||
+		    strcmp(vyre_blob_string(kernel->blob, row->name), buffers[i].name) != 0 ||
 		    vyre_element_bytes(row->element) != 4)
 			return vyre_fail(VYRE_MALFORMED, "compile the blob again with vyrec",
-					 "buffer %u of the set is not %s of 32-bit words", i, names[i]);
+					 "buffer %u of the set is not %s of 32-bit words", next, buffers[i].name);
+		kernel->ring_rows[i] = (int32_t)next++;
 	}
+	kernel->ring_row_count = next;
 	return VYRE_OK;
 }
 
@@ -163,7 +172,7 @@ static vyre_status fill(struct vyre_kernel *kernel, const struct vyre_kernel_par
 	kernel->rows = view->buffers + kernel->unit->first_buffer;
 	kernel->ops = view->ops + kernel->unit->first_op;
 	count = kernel->unit->buffer_count;
-	status = check_ring_rows(kernel);
+	status = find_ring_rows(kernel);
 	if (status != VYRE_OK)
 		return status;
 	kernel->memories = vyre_mem_alloc(count * sizeof(*kernel->memories));

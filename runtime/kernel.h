@@ -19,14 +19,17 @@ uint32_t vyre_element_bytes(uint32_t element);
 /* Index of the slice that fits the unit best on this device; UINT32_MAX = none. */
 uint32_t vyre_pick_slice(const struct vyre_device *device, const struct vyre_blob_view *view, uint32_t unit);
 
-/* The buffers that a ring brings, in the order in which a set's table starts with them. */
+/* The buffers that a ring brings, in the order in which a set's table starts with them, and the feature of the unit
+ * without which there is none (0 = always there). */
 #define VYRE_RING_BUFFER_LIST(X) \
-	X(CONTROL, "control") X(RING, "ring_buffer") X(LOG, "debug_log") X(IO, "io_queue") X(LAUNCH, "launch")
+	X(CONTROL, "control", 0) X(RING, "ring_buffer", 0) X(LOG, "debug_log", 0) X(IO, "io_queue", 0) \
+	X(LAUNCH, "launch", 0) X(FRAMES, "frames", VYRE_HAS_RECORDS) X(QUEUE, "queue", VYRE_HAS_QUEUE)
 enum {
-#define X(name, text) VYRE_RING_BUFFER_##name,
+#define X(name, text, feature) VYRE_RING_BUFFER_##name,
 	VYRE_RING_BUFFER_LIST(X)
 #undef X
-	    VYRE_RING_BUFFERS
+	    VYRE_RING_BUFFERS,
+	VYRE_NO_ROW = -1,
 };
 
 struct vyre_kernel {
@@ -36,7 +39,9 @@ struct vyre_kernel {
 	const struct vyre_blob_unit *unit;
 	const struct vyre_blob_buffer *rows; /* the unit's, unit->buffer_count of them */
 	const struct vyre_blob_op *ops;	     /* sorted by opcode */
-	struct vyre_memory **memories;	     /* by row; NULL for a live set's first VYRE_RING_BUFFERS */
+	int32_t ring_rows[VYRE_RING_BUFFERS]; /* a set's: where each of them stands; VYRE_NO_ROW = it has none */
+	uint32_t ring_row_count;	     /* 0 for a program */
+	struct vyre_memory **memories;	     /* by row; NULL for a live set's ring rows */
 	struct vyre_cpu_buffer *table;	     /* by binding */
 	struct vyre_image image;
 	vyre_cpu_entry entry;

@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "abi/queue.h"
 #include "alloc.h"
 #include "live.h"
 #include "message.h"
@@ -22,6 +23,30 @@ static const uint64_t leave_grace_ns = 100000000;
 static int is_power_of_two(uint32_t n)
 {
 	return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* Frames and room for spawned slots, as far as the unit has a use for them. */
+static vyre_status complete_queue(struct vyre_ring_params *params)
+{
+	const struct vyre_blob_unit *unit = params->kernel->unit;
+	uint32_t most = 2 * VYRE_MAX_SLOTS;
+
+	if (!(unit->features & VYRE_HAS_SPAWN))
+		params->spawned = 0;
+	else if (params->spawned == 0)
+		params->spawned = params->slots;
+	if (unit->frame_words == 0)
+		params->frames = 0;
+	else if (params->frames == 0)
+		params->frames = params->slots + params->spawned;
+	if (params->spawned > VYRE_MAX_SLOTS || params->frames > most)
+		return vyre_fail(VYRE_INVALID, "stay within the limits",
+				 "room for %u spawned slots (at most %u), %u frames (%u)", params->spawned,
+				 (unsigned)VYRE_MAX_SLOTS, params->frames, most);
+	if (vyre_frames_words(params->slots + params->spawned, params->frames, unit->frame_words) > UINT32_MAX)
+		return vyre_fail(VYRE_INVALID, "ask for fewer frames", "%u frames of %u words are more than 2^32 words",
+				 params->frames, unit->frame_words);
+	return VYRE_OK;
 }
 
 /* Parameters with their defaults put in. */
@@ -48,28 +73,44 @@ static vyre_status complete(struct vyre_ring_params *params)
 				 params->observables, (unsigned)VYRE_MAX_SLOTS);
 	if (params->flags & ~(uint32_t)VYRE_RING_PIN)
 		return vyre_fail(VYRE_INVALID, "use VYRE_RING_* flags only", "unknown ring flags 0x%x", params->flags);
-	return VYRE_OK;
+	return complete_queue(params);
 }
 
 static vyre_status make_memory(struct vyre_ring *ring, const struct vyre_ring_params *params)
 {
+	uint32_t records = params->slots + params->spawned, cells = vyre_queue_cells(records);
 	uint64_t bytes[VYRE_RING_BUFFERS] = {
 	    [VYRE_RING_BUFFER_CONTROL] = 4 * ((uint64_t)vyre_live_base(params->observables) + VYRE_LIVE_WORDS),
 	    [VYRE_RING_BUFFER_RING] = (uint64_t)VYRE_SLOT_BYTES * params->slots,
 	    [VYRE_RING_BUFFER_LOG] = 4 * VYRE_DEBUG_WORDS,
 	    [VYRE_RING_BUFFER_IO] = 4 * VYRE_IO_WORDS,
 	    [VYRE_RING_BUFFER_LAUNCH] = 4 * (uint64_t)VYRE_LIVE_LINE_WORDS * params->workers,
+	    [VYRE_RING_BUFFER_FRAMES] = 4 * vyre_frames_words(records, params->frames, ring->kernel->unit->frame_words),
+	    [VYRE_RING_BUFFER_QUEUE] = 4 * vyre_queue_words(cells, params->spawned),
 	};
 	vyre_status status = VYRE_OK;
 	uint32_t i;
 
 	for (i = 0; i < VYRE_RING_BUFFERS && status == VYRE_OK; i++)
-		status = vyre_memory_create(ring->device, bytes[i], &ring->memories[i]);
+		if (ring->kernel->ring_rows[i] != VYRE_NO_ROW)
+			status = vyre_memory_create(ring->device, bytes[i], &ring->memories[i]);
 	if (status != VYRE_OK)
 		return status;
 	ring->owner = vyre_pages_alloc(sizeof(*ring->owner) * params->slots);
 	return ring->owner ? VYRE_OK
 			   : vyre_fail_nomem("the owners of a ring's places", sizeof(*ring->owner) * params->slots);
+}
+
+static void encode_queue(struct vyre_ring *ring, const struct vyre_ring_params *params)
+{
+	uint32_t records = params->slots + params->spawned;
+
+	if (ring->memories[VYRE_RING_BUFFER_FRAMES])
+		vyre_frames_encode(ring->memories[VYRE_RING_BUFFER_FRAMES]->data, records, params->frames,
+				   ring->kernel->unit->frame_words);
+	if (ring->memories[VYRE_RING_BUFFER_QUEUE])
+		vyre_queue_encode(ring->memories[VYRE_RING_BUFFER_QUEUE]->data, vyre_queue_cells(records),
+				  params->spawned);
 }
 
 /* Every counter of positions or slots starts at the same value; what wraps early shows early. */
@@ -92,6 +133,7 @@ static void encode(struct vyre_ring *ring, const struct vyre_ring_params *params
 		launch[VYRE_LAUNCH_IDLE_LIMIT] = ring->idle_polls;
 		launch[VYRE_LAUNCH_WORKERS] = params->workers;
 	}
+	encode_queue(ring, params);
 	ring->first_position = params->first_position;
 	ring->commit[0].cursor = ring->first_position;
 	ring->limit = ring->first_position + params->slots;

@@ -192,12 +192,17 @@ struct vyre_ring_params {
 	uint64_t idle_ns;           /* leave (and sleep) after so long without work; 0 = 2 ms; VYRE_FOREVER = never */
 	uint32_t first_position;    /* where the 32-bit position counters start; tests use 0xFFFFFF00 */
 	uint32_t flags;             /* VYRE_RING_* */
+	/* Sets whose handlers suspend or spawn; no use to others, who ignore them. At most 2^21 and 2^20. */
+	uint32_t frames;            /* suspended slots with more than one live word at a time; 0 = all of them. When none
+				     * is left, the slot that needs one ends as FAULT 10 */
+	uint32_t spawned;           /* spawned slots at a time; 0 = as many as slots */
 };
 enum {
 	VYRE_RING_PIN = 1, /* cpu: pin worker i to processor i + 1 (mod the processors) */
 };
 
-/* Makes control, ring and logs, starts the workers. Errors: INVALID, NOMEM. */
+/* Makes control, ring and logs, and frames and queue where the set needs them, starts the workers. Errors: INVALID,
+ * NOMEM. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_create(const struct vyre_ring_params *params, struct vyre_ring **out);
 /* Stops now if it still runs (slots not yet claimed are cancelled), frees. May block until running handlers end; after
  * a vyre_ring_stop that has timed out it does not: the memory is then freed by the last worker, when its handler

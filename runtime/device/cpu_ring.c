@@ -31,6 +31,7 @@ static const uint64_t rest_ns = 1000000;
 struct worker {
 	__attribute__((aligned(128))) struct vyre_ring *ring;
 	struct vyre_cpu_launch launch;
+	uint32_t *record; /* VYRE_LAUNCH_* */
 	struct vyre_cpu_buffer *table;
 	pthread_t thread;
 };
@@ -90,8 +91,7 @@ static void *work(void *argument)
 	struct worker *worker = argument;
 	struct vyre_ring *ring = worker->ring;
 	struct engine *engine = ring->engine;
-	uint32_t *left =
-	    (uint32_t *)worker->table[ring->kernel->rows[VYRE_RING_BUFFER_LAUNCH].binding].data + VYRE_LAUNCH_LEFT;
+	uint32_t *left = worker->record + VYRE_LAUNCH_LEFT;
 
 	while (!must_stop(ring)) {
 		uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
@@ -119,13 +119,16 @@ static void fill_table(struct vyre_ring *ring, struct worker *worker, uint32_t i
 	uint32_t i;
 
 	memcpy(worker->table, kernel->table, kernel->unit->buffer_count * sizeof(*worker->table));
-	for (i = 0; i < VYRE_RING_BUFFERS; i++)
-		worker->table[kernel->rows[i].binding] =
-		    (struct vyre_cpu_buffer){ring->memories[i]->data, ring->memories[i]->bytes / 4};
-	worker->table[kernel->rows[VYRE_RING_BUFFER_LAUNCH].binding] = (struct vyre_cpu_buffer){
-	    (uint32_t *)ring->memories[VYRE_RING_BUFFER_LAUNCH]->data + index * VYRE_LIVE_LINE_WORDS,
-	    VYRE_LAUNCH_WORDS,
-	};
+	worker->record = (uint32_t *)ring->memories[VYRE_RING_BUFFER_LAUNCH]->data + index * VYRE_LIVE_LINE_WORDS;
+	for (i = 0; i < VYRE_RING_BUFFERS; i++) {
+		const struct vyre_memory *memory = ring->memories[i];
+
+		if (kernel->ring_rows[i] == VYRE_NO_ROW)
+			continue;
+		worker->table[kernel->rows[kernel->ring_rows[i]].binding] =
+		    i == VYRE_RING_BUFFER_LAUNCH ? (struct vyre_cpu_buffer){worker->record, VYRE_LAUNCH_WORDS}
+						 : (struct vyre_cpu_buffer){memory->data, memory->bytes / 4};
+	}
 	worker->ring = ring;
 	worker->launch = (struct vyre_cpu_launch){
 	    .workgroup = {index, 0, 0},

@@ -29,11 +29,10 @@ struct bench {
 	struct vyre_publisher *publisher;
 };
 
-/* entry: symbol of the ELF image (NULL = reference_entry); linked: a function of this process instead. */
-static inline void bench_open_kernel(struct bench *b, const char *entry, vyre_cpu_entry linked, uint64_t marks)
+/* The kernel of a blob in malloc'ed memory; linked: a function of this process instead of the blob's code. */
+static inline void bench_open_blob(struct bench *b, uint8_t *bytes, uint64_t size, vyre_cpu_entry linked,
+				   uint64_t marks)
 {
-	uint64_t size;
-	uint8_t *bytes = test_blob_reference(entry, &size);
 	struct vyre_binding bindings[] = {{"marks", 0}, {"gate", 0}};
 	struct vyre_kernel_params params = {.unit = "reference", .bindings = bindings, .binding_count = 2};
 	void *map;
@@ -55,6 +54,15 @@ static inline void bench_open_kernel(struct bench *b, const char *entry, vyre_cp
 		assert_int_equal(vyre_kernel_create_from_entry(b->device, &params, linked, &b->kernel), VYRE_OK);
 	else
 		assert_int_equal(vyre_kernel_create(b->device, &params, &b->kernel), VYRE_OK);
+}
+
+/* entry: symbol of the ELF image (NULL = reference_entry). */
+static inline void bench_open_kernel(struct bench *b, const char *entry, vyre_cpu_entry linked, uint64_t marks)
+{
+	uint64_t size;
+	uint8_t *bytes = test_blob_reference(entry, &size);
+
+	bench_open_blob(b, bytes, size, linked, marks);
 }
 
 static inline void bench_open_ring(struct bench *b, struct vyre_ring_params params)

@@ -10,9 +10,13 @@ enum {
 	REFERENCE_OP_BLOCK = 0x102, /* (i) spins until gate[i] != 0 */
 	REFERENCE_OP_TRAP = 0x103,  /* (code) FAULT 5, detail code */
 	REFERENCE_OP_LOG = 0x104,   /* (id, a, b) */
-	/* bindings of the set's own buffers */
+	REFERENCE_OP_LOAD = 0x105,  /* (resource, offset, bytes, destination, at) waits for the host's i/o */
+	REFERENCE_OP_WINDOW = 0x40100005, /* () in the window of tenant 1 */
+	/* bindings of the set's own buffers, and of those that features bring */
 	REFERENCE_MARKS = 5,
 	REFERENCE_GATE = 6,
+	REFERENCE_FRAMES = 7,
+	REFERENCE_QUEUE = 8,
 };
 
 #define REFERENCE_ENTRY __attribute__((visibility("default")))

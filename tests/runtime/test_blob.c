@@ -149,7 +149,7 @@ static void add_buffer(struct test_blob *blob, const char *name, uint32_t bindin
 
 static void add_op(struct test_blob *blob, const char *name, uint32_t opcode, uint32_t args, uint32_t results)
 {
-	static const char *const names[] = {"a", "b", "c"};
+	static const char *const names[] = {"a", "b", "c", "d", "e"};
 	uint32_t i;
 
 	blob->ops[blob->op_count++] = (struct vyre_blob_op){
@@ -178,6 +178,28 @@ static void add_slice(struct test_blob *blob, uint32_t unit, uint32_t section, u
 
 uint8_t *test_blob_reference(const char *entry, uint64_t *size)
 {
+	return test_blob_features(entry, 0, 0, size);
+}
+
+static void add_set_buffers(struct test_blob *blob, uint32_t features)
+{
+	uint32_t binding = REFERENCE_GATE + 1;
+
+	add_buffer(blob, "control", 0, VYRE_CLASS_LIVE, 0);
+	add_buffer(blob, "ring_buffer", 1, VYRE_CLASS_LIVE, 0);
+	add_buffer(blob, "debug_log", 2, VYRE_CLASS_LIVE, VYRE_DEBUG_WORDS);
+	add_buffer(blob, "io_queue", 3, VYRE_CLASS_LIVE, VYRE_IO_WORDS);
+	add_buffer(blob, "launch", 4, VYRE_CLASS_PLAIN, VYRE_LAUNCH_WORDS);
+	if (features & VYRE_HAS_RECORDS)
+		add_buffer(blob, "frames", binding++, VYRE_CLASS_LIVE, 0);
+	if (features & VYRE_HAS_QUEUE)
+		add_buffer(blob, "queue", binding, VYRE_CLASS_LIVE, 0);
+	add_buffer(blob, "marks", REFERENCE_MARKS, VYRE_CLASS_LIVE, 0);
+	add_buffer(blob, "gate", REFERENCE_GATE, VYRE_CLASS_LIVE, 4);
+}
+
+uint8_t *test_blob_features(const char *entry, uint32_t features, uint32_t frame_words, uint64_t *size)
+{
 	enum { CODE_SECTION = 6 };
 	struct test_blob *blob = calloc(1, sizeof(*blob));
 	uint64_t image_bytes;
@@ -185,19 +207,17 @@ uint8_t *test_blob_reference(const char *entry, uint64_t *size)
 
 	if (!blob)
 		abort();
-	add_buffer(blob, "control", 0, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "ring_buffer", 1, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "debug_log", 2, VYRE_CLASS_LIVE, VYRE_DEBUG_WORDS);
-	add_buffer(blob, "io_queue", 3, VYRE_CLASS_LIVE, VYRE_IO_WORDS);
-	add_buffer(blob, "launch", 4, VYRE_CLASS_PLAIN, VYRE_LAUNCH_WORDS);
-	add_buffer(blob, "marks", REFERENCE_MARKS, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "gate", REFERENCE_GATE, VYRE_CLASS_LIVE, 4);
+	add_set_buffers(blob, features);
 	add_op(blob, "nothing", REFERENCE_OP_NOTHING, 0, 0);
 	add_op(blob, "add", REFERENCE_OP_ADD, 2, 1);
 	add_op(blob, "mark", REFERENCE_OP_MARK, 1, 0);
 	add_op(blob, "block", REFERENCE_OP_BLOCK, 1, 0);
 	add_op(blob, "trap", REFERENCE_OP_TRAP, 1, 0);
 	add_op(blob, "log", REFERENCE_OP_LOG, 3, 0);
+	if (features & VYRE_HAS_IO)
+		add_op(blob, "load", REFERENCE_OP_LOAD, 5, 0);
+	if (features)
+		add_op(blob, "window", REFERENCE_OP_WINDOW, 0, 0);
 	blob->units[blob->unit_count++] = (struct vyre_blob_unit){
 	    .name = test_blob_string(blob, "reference"),
 	    .kind = VYRE_UNIT_SET,
@@ -205,6 +225,8 @@ uint8_t *test_blob_reference(const char *entry, uint64_t *size)
 	    .workgroup = {1, 1, 1},
 	    .buffer_count = blob->buffer_count,
 	    .op_count = blob->op_count,
+	    .features = features,
+	    .frame_words = frame_words,
 	};
 	add_buffer(blob, "marks", 0, VYRE_CLASS_LIVE, 0);
 	add_buffer(blob, "gate", 1, VYRE_CLASS_LIVE, 1);
@@ -212,7 +234,7 @@ uint8_t *test_blob_reference(const char *entry, uint64_t *size)
 	    .name = test_blob_string(blob, "grid"),
 	    .kind = VYRE_UNIT_PROGRAM,
 	    .workgroup = {1, 1, 1},
-	    .first_buffer = 7,
+	    .first_buffer = blob->buffer_count - 2,
 	    .buffer_count = 2,
 	    .first_op = blob->op_count,
 	};

@@ -37,6 +37,9 @@ void test_blob_redigest(uint8_t *bytes, uint64_t size);
 /* The blob of the reference kernel: set "reference" with the ops and buffers of reference_kernel.h, feed live, whose
  * slice starts at the symbol `entry` (NULL = reference_entry), and program "grid". Targets: x86-64-v2. */
 uint8_t *test_blob_reference(const char *entry, uint64_t *size);
+/* The same with features (VYRE_HAS_*), frames, the buffers that go with them (VYRE_HAS_RECORDS, VYRE_HAS_QUEUE), and the
+ * op REFERENCE_OP_WINDOW. */
+uint8_t *test_blob_features(const char *entry, uint32_t features, uint32_t frame_words, uint64_t *size);
 /* The image's bytes, malloc'ed. */
 uint8_t *test_blob_image(uint64_t *size);
 /* Virtual address of a symbol of an ELF image; 0 = none. */
