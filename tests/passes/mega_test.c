@@ -36,6 +36,7 @@ static const char set_text[] =
     "  }\n"
     "  op scratch_too = 0x107 () by lane { shared s: u32[4]; result(0, s[0]) }\n"
     "  op index = 0x106 (at: u32) by lane { result(0, sums[trap at]) }\n"
+    "  op own = 0x40200005 (at: u32) by lane { atomic_add(sums[at], 1) }\n"
     "}\n";
 
 enum { SLOTS = 16, OBSERVABLES = 32, SUMS = 8, MAX_WORKERS = 4 };
@@ -50,21 +51,25 @@ struct rig {
 	struct vyrec_interp_result result;
 };
 
-static void rig_open(struct rig *rig, unsigned feed, uint32_t first_position)
+static void rig_open_text(struct rig *rig, const char *text, const struct vyrec_pass_options *options)
 {
 	struct vyrec_diags diags = {0};
-	struct vyrec_pass_options options = {.feed = feed, .one_lane = true, .level = 1};
 	memset(rig, 0, sizeof *rig);
-	rig->module = vyrec_parse("demo.vyre", set_text, sizeof set_text - 1, &diags);
+	rig->module = vyrec_parse("demo.vyre", text, strlen(text), &diags);
 	if (!rig->module || !vyrec_verify(rig->module, &diags) ||
-	    !vyrec_run_pipeline(rig->module, &options, &diags, NULL)) {
-		vyrec_diags_print(&diags, "demo.vyre", set_text, sizeof set_text - 1, stderr);
+	    !vyrec_run_pipeline(rig->module, options, &diags, NULL)) {
+		vyrec_diags_print(&diags, "demo.vyre", text, strlen(text), stderr);
 		fail();
 	}
 	vyrec_diags_finish(&diags);
 	vyre_control_encode_live(rig->control, 3, OBSERVABLES, SLOTS);
 	rig->live = rig->control[VYRE_CONTROL_EXT_BASE];
 	rig->launch[VYRE_LAUNCH_WORKERS] = 1;
+}
+
+static void rig_open(struct rig *rig, unsigned feed, uint32_t first_position)
+{
+	rig_open_text(rig, set_text, &(struct vyrec_pass_options){.feed = feed, .one_lane = true, .level = 1});
 	rig->control[rig->live + VYRE_LIVE_TAIL] = rig->control[rig->live + VYRE_LIVE_HEAD] = first_position;
 	rig->control[rig->live + VYRE_LIVE_RETIRED] = rig->control[VYRE_CONTROL_DONE_COUNT] = first_position;
 }
@@ -98,7 +103,8 @@ static uint32_t *publish(struct rig *rig, uint32_t opcode, uint32_t tenant, cons
 	return words;
 }
 
-static void run(struct rig *rig, uint32_t workers, uint64_t seed)
+/* `count` of the buffers: a set without any of its own has five. */
+static void run_buffers(struct rig *rig, uint32_t workers, uint64_t seed, uint32_t count)
 {
 	struct vyrec_interp_buffer buffers[] = {
 	    {"control", rig->control, rig->live + VYRE_LIVE_WORDS},
@@ -111,10 +117,14 @@ static void run(struct rig *rig, uint32_t workers, uint64_t seed)
 	struct vyrec_interp_options options = {.seed = seed, .step_limit = 5000000};
 	const uint32_t workgroups[3] = {workers, 1, 1};
 	rig->launch[VYRE_LAUNCH_WORKERS] = workers;
-	vyrec_interp_program(rig->module, 1, workgroups, buffers, sizeof buffers / sizeof *buffers, &options,
-			     &rig->result);
+	vyrec_interp_program(rig->module, 1, workgroups, buffers, count, &options, &rig->result);
 	if (rig->result.status != VYRE_OK)
 		fail_msg("%s", rig->result.message);
+}
+
+static void run(struct rig *rig, uint32_t workers, uint64_t seed)
+{
+	run_buffers(rig, workers, seed, 6);
 }
 
 static void drain(struct rig *rig, uint32_t workers, uint64_t seed)
@@ -156,14 +166,11 @@ static void a_set_becomes_a_program(void **state)
 	rig_close(&rig);
 }
 
-static void the_program_prints_and_parses(void **state)
+static void prints_and_parses(struct vyrec_module *program)
 {
-	struct rig rig;
 	size_t bytes, again_bytes;
 	struct vyrec_diags diags = {0};
-	(void)state;
-	rig_open(&rig, VYRE_FEED_SLOTS, 0);
-	char *text = vyrec_print(rig.module, 0, &bytes);
+	char *text = vyrec_print(program, 0, &bytes);
 	struct vyrec_module *module = vyrec_parse("again.vyre", text, bytes, &diags);
 	bool verified = module && vyrec_verify(module, &diags);
 	if (!verified)
@@ -175,6 +182,39 @@ static void the_program_prints_and_parses(void **state)
 	free(again);
 	vyrec_module_destroy(module);
 	vyrec_diags_finish(&diags);
+}
+
+static void the_program_prints_and_parses(void **state)
+{
+	struct rig rig;
+	(void)state;
+	rig_open(&rig, VYRE_FEED_SLOTS, 0);
+	prints_and_parses(rig.module);
+	rig_close(&rig);
+}
+
+/* Names of the template's buffers, fns and locals mean nothing in a set, unless they are buffers' there too. */
+static void a_set_may_use_the_schedulers_names(void **state)
+{
+	static const char text[] = "set control {\n"
+				   "  const BATCH = 7\n"
+				   "  fn run_claimed(base: u32) -> u32 { return base + 1 }\n"
+				   "  op ring_buffer = 0x100 (launch: u32, stop: u32) by lane {\n"
+				   "    var control: u32[3]\n"
+				   "    let slot_index = run_claimed(launch) * BATCH\n"
+				   "    control[1] = slot_index\n"
+				   "    result(0, control[1] + stop)\n"
+				   "  }\n"
+				   "}\n";
+	struct rig rig;
+	(void)state;
+	rig_open_text(&rig, text, &(struct vyrec_pass_options){.one_lane = true, .audit = true});
+	uint32_t *slot = publish(&rig, 0x100, 0, (uint32_t[]){4, 9}, 2);
+	prints_and_parses(rig.module);
+	*live(&rig, VYRE_LIVE_STOP) = 1;
+	run_buffers(&rig, 1, 0, 5);
+	assert_int_equal(slot[0], VYRE_SLOT_DONE);
+	assert_int_equal(slot[VYRE_SLOT_WORD_ARG0], 44);
 	rig_close(&rig);
 }
 
@@ -270,6 +310,37 @@ static void a_fault_stays_in_its_slot(void **state)
 	assert_int_equal(rig.control[VYRE_CONTROL_LAST_FAULT_SLOT], 4);
 	assert_int_equal(rig.control[VYRE_CONTROL_LAST_FAULT_CODE], VYRE_FAULT_OUT_OF_RANGE);
 	assert_int_equal(*live(&rig, VYRE_LIVE_RETIRED), 6);
+	rig_close(&rig);
+}
+
+/* 0x40000000 + id * 2^20 and the opcodes behind it are tenant id's, with a handler or without. */
+static void a_window_is_its_tenants_alone(void **state)
+{
+	static const struct {
+		uint32_t opcode, tenant, code, detail;
+	} cases[] = {{0x40200005, 2, VYRE_FAULT_NONE, 0},
+		     {0x40200005, 1, VYRE_FAULT_TENANT, 1},
+		     {0x40200006, 2, VYRE_FAULT_UNKNOWN_OPCODE, 0x40200006},
+		     {0x40200006, 0, VYRE_FAULT_TENANT, 0},
+		     {0x401FFFFF, 2, VYRE_FAULT_TENANT, 2},
+		     {0x401FFFFF, 1, VYRE_FAULT_UNKNOWN_OPCODE, 0x401FFFFF},
+		     {0x40000000, 1, VYRE_FAULT_TENANT, 1},
+		     {0x3FFFFFFF, 1, VYRE_FAULT_UNKNOWN_OPCODE, 0x3FFFFFFF},
+		     {0x7FFFFFFF, 2, VYRE_FAULT_TENANT, 2},
+		     {0x80000000, 2, VYRE_FAULT_UNKNOWN_OPCODE, 0x80000000}};
+	struct rig rig;
+	const uint32_t *slots[sizeof cases / sizeof *cases];
+	(void)state;
+	rig_open(&rig, VYRE_FEED_LIVE, 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		slots[i] = publish(&rig, cases[i].opcode, cases[i].tenant, (uint32_t[]){3}, 1);
+	drain(&rig, 1, 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(slots[i][0], cases[i].code ? VYRE_SLOT_FAULT : VYRE_SLOT_DONE);
+		assert_int_equal(slots[i][VYRE_SLOT_WORD_ARG0], cases[i].code ? cases[i].code : 3);
+		assert_int_equal(slots[i][VYRE_SLOT_WORD_ARG0 + 1], cases[i].detail);
+	}
+	assert_int_equal(rig.sums[3], 1);
 	rig_close(&rig);
 }
 
@@ -452,6 +523,8 @@ int main(void)
 	    cmocka_unit_test(every_slot_runs_once),
 	    cmocka_unit_test(arguments_and_results_keep_their_types),
 	    cmocka_unit_test(a_fault_stays_in_its_slot),
+	    cmocka_unit_test(a_window_is_its_tenants_alone),
+	    cmocka_unit_test(a_set_may_use_the_schedulers_names),
 	    cmocka_unit_test(a_masked_tenant_waits_and_delays_nobody),
 	    cmocka_unit_test(a_lone_slot_runs_before_tail_moves),
 	    cmocka_unit_test(it_leaves_when_told_or_idle),

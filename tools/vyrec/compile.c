@@ -70,16 +70,21 @@ static const char *set_bounds(void *user, const char *value)
 	return parse_policy(value, &((struct options *)user)->passes.bounds) ? NULL : POLICY_HELP;
 }
 
+static const char *const feed_names[] = {
+#define X(name, value, text) [value] = text,
+    VYRE_FEED_LIST(X)
+#undef X
+};
+
 static const char *set_feed(void *user, const char *value)
 {
 	struct options *o = user;
-	if (!strcmp(value, "live"))
-		o->passes.feed = VYRE_FEED_LIVE;
-	else if (!strcmp(value, "slots"))
-		o->passes.feed = VYRE_FEED_SLOTS;
-	else
-		return "the feed is live or slots";
-	return NULL;
+	for (unsigned feed = VYRE_FEED_NONE + 1; feed < VYRE_FEED_COUNT; feed++)
+		if (!strcmp(value, feed_names[feed])) {
+			o->passes.feed = feed;
+			return NULL;
+		}
+	return "the feed is live, slots, priority or tasks";
 }
 
 static const char *set_emit(void *user, const char *value)
@@ -110,6 +115,43 @@ static const char *set_audit(void *user, const char *value)
 	return NULL;
 }
 
+#define FEATURE(name, bit) \
+	static const char *set_##name(void *user, const char *value) \
+	{ \
+		(void)value; \
+		((struct options *)user)->passes.features |= bit; \
+		return NULL; \
+	}
+FEATURE(builtins, VYRE_HAS_BUILTINS)
+FEATURE(fused, VYRE_HAS_FUSED)
+#undef FEATURE
+
+static const char *set_io(void *user, const char *value)
+{
+	struct options *o = user;
+	o->passes.features &= ~(unsigned)(VYRE_HAS_IO | VYRE_HAS_SERVICE);
+	if (!strcmp(value, "miss"))
+		o->passes.features |= VYRE_HAS_IO;
+	else if (!strcmp(value, "service"))
+		o->passes.features |= VYRE_HAS_SERVICE;
+	else if (!strcmp(value, "both"))
+		o->passes.features |= VYRE_HAS_IO | VYRE_HAS_SERVICE;
+	else if (strcmp(value, "none") != 0)
+		return "io is none, miss, service or both";
+	return NULL;
+}
+
+static const char *set_report(void *user, const char *value)
+{
+	struct options *o = user;
+	o->passes.features &= ~(unsigned)VYRE_HAS_CONTROL_REPORT;
+	if (!strcmp(value, "control"))
+		o->passes.features |= VYRE_HAS_CONTROL_REPORT;
+	else if (strcmp(value, "full") != 0)
+		return "the report is full or control";
+	return NULL;
+}
+
 #define FLAG(field) \
 	static const char *set_##field(void *user, const char *value) \
 	{ \
@@ -129,7 +171,12 @@ static const struct option_row rows[] = {
     {"--target", "LIST", set_targets, "targets, with commas between; default: all of --print-targets"},
     {"--bounds", "POLICY", set_bounds,
      "checked, clamp, trap or unchecked, where the source names none; default checked"},
-    {"--feed", "FEED", set_feed, "live or slots: how work reaches a set; default live"},
+    {"--feed", "FEED", set_feed, "live, slots, priority or tasks: how work reaches a set; default live"},
+    {"--builtins", NULL, set_builtins, "a set has the built-in opcodes too"},
+    {"--io", "IO", set_io, "miss: LOAD_MISS asks the host for bytes; service: the host asks the kernel; both; none"},
+    {"--fused", NULL, set_fused,
+     "the one op of a set runs for every slot, whatever its opcode (feeds slots, priority)"},
+    {"--report", "REPORT", set_report, "full, or control: only the control buffer is read back; default full"},
     {"--emit", "FORM", set_emit, "ir (after the passes), vir0, llvm, asm, obj or blob; default blob"},
     {"--print-targets", NULL, set_print_targets, "list the targets and leave"},
     {"--print-after", "PASS", set_print_after, "print the program after a pass, or after all, on standard error"},
@@ -215,11 +262,20 @@ static bool make_slices(const struct options *o, struct vyrec_module *lowered, c
 	return show_diags(&diags, source);
 }
 
+static const char *io_flag(unsigned features)
+{
+	static const char *const flags[] = {"", " --io=miss", " --io=service", " --io=both"};
+	return flags[(features & VYRE_HAS_IO ? 1 : 0) + (features & VYRE_HAS_SERVICE ? 2 : 0)];
+}
+
 /* The part of the command line that the bytes of the blob follow from. */
 static void describe_flags(const struct options *o, char *text, size_t bytes)
 {
-	int at = snprintf(text, bytes, "-O%u --bounds=%s --feed=%s --target=", o->level,
-			  vyrec_policy_name(o->passes.bounds), o->passes.feed == VYRE_FEED_SLOTS ? "slots" : "live");
+	const unsigned has = o->passes.features;
+	int at = snprintf(text, bytes, "-O%u --bounds=%s --feed=%s%s%s%s%s --target=", o->level,
+			  vyrec_policy_name(o->passes.bounds), feed_names[o->passes.feed],
+			  has & VYRE_HAS_BUILTINS ? " --builtins" : "", has & VYRE_HAS_FUSED ? " --fused" : "",
+			  io_flag(has), has & VYRE_HAS_CONTROL_REPORT ? " --report=control" : "");
 	for (unsigned i = 0; i < o->target_count; i++)
 		at += snprintf(text + at, bytes - (size_t)at, "%s%s", i ? "," : "", o->targets[i]->name);
 }

@@ -1,0 +1,427 @@
+/* mega_case.c - a handler of the set, or a built-in op of the template, becomes a case of the switch over opcodes.
+ *
+ * Enters: a handler of a set, the imported template. Leaves: the block of its case. The slot's words are read once, into
+ * lets, when the case starts. What a handler's own words become:
+ *   parameters, arg[k]          lets of the slot's ARG words; arg[e] an array of all twelve
+ *   slot tenant priority opcode locals of run_claimed
+ *   lane, lanes                 0 and 1 in an op by lane: one lane runs the slot, whatever its workgroup has
+ *   result(k, v)                set_slot_word on the slot's ARG word
+ *   log(id, a, b)               a call of append_log
+ *   a const                     its value
+ *   return                      break out of the case's block
+ *   trap(code)                  stays: the catch around the switch takes it
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "passes/mega.h"
+#include "runtime/abi/opcode.h"
+
+/* One case. */
+struct maker {
+	struct vyrec_mega *g;
+	vyrec_handler handler;
+	const struct vyrec_mega_site *site;
+	bool inner;			  /* inside a packed slot */
+	vyrec_local label;		  /* of its block, 0 until a return asks for one */
+	vyrec_local args[VYRE_SLOT_ARGS]; /* lets of the ARG words that it uses; 0 = not yet */
+	vyrec_array arg_array;		  /* for arg[e] with e not a literal; 0 = not needed */
+};
+
+/* ---- small makers of nodes ---------------------------------------------------------------------------------------------- */
+
+static vyrec_stmt let(struct vyrec_module *m, vyrec_local local, vyrec_expr value)
+{
+	return vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_LET, .local = local, .expr = {value}});
+}
+
+static vyrec_expr call(struct vyrec_module *m, vyrec_fn fn, const vyrec_expr *args, uint32_t count)
+{
+	return vyrec_add_expr(m, &(struct vyrec_expr_node){.kind = VYREC_EXPR_CALL,
+							   .type = m->fns[fn].result,
+							   .sym = fn,
+							   .list = vyrec_add_refs(m, args, count),
+							   .count = count});
+}
+
+static vyrec_stmt effect(struct vyrec_module *m, vyrec_expr e)
+{
+	return vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_EXPR, .expr = {e}});
+}
+
+/* A fn of the template on a word of the slot. */
+static vyrec_expr call_on_slot(struct maker *mk, vyrec_fn fn, unsigned word, vyrec_expr value)
+{
+	struct vyrec_module *m = mk->g->m;
+	const vyrec_expr args[3] = {vyrec_make_get(m, mk->site->slot_index, 0), vyrec_make_u32(m, word, 0), value};
+	return call(m, fn, args, value ? 3 : 2);
+}
+
+static vyrec_expr load_arg(struct maker *mk, unsigned k)
+{
+	if (mk->inner)
+		return vyrec_make_load(mk->g->m, mk->g->packed_args, vyrec_make_u32(mk->g->m, k, 0),
+				       VYREC_POLICY_UNCHECKED, 0);
+	return call_on_slot(mk, mk->g->slot_word, VYRE_SLOT_WORD_ARG0 + k, 0);
+}
+
+/* The statement that stores a result word; the results of an op inside a packed slot go nowhere. */
+static vyrec_stmt store_arg(struct maker *mk, unsigned k, vyrec_expr value)
+{
+	struct vyrec_module *m = mk->g->m;
+	if (mk->inner)
+		return let(m, vyrec_add_local(m, vyrec_fresh_name(m, "dropped"), VYREC_LOCAL_LET, VYREC_U32, 0), value);
+	return effect(m, call_on_slot(mk, mk->g->set_slot_word, VYRE_SLOT_WORD_ARG0 + k, value));
+}
+
+/* ---- values and slot words ---------------------------------------------------------------------------------------------- */
+
+static vyrec_expr from_words(struct vyrec_module *m, vyrec_type type, vyrec_expr low, vyrec_expr high)
+{
+	switch (type) {
+	case VYREC_BOOL:
+		return vyrec_make_op(m, VYREC_OP_to_bool_i, low, 0, 0);
+	case VYREC_I32:
+		return vyrec_make_op(m, VYREC_OP_to_i32_i, low, 0, 0);
+	case VYREC_F32:
+		return vyrec_make_op(m, VYREC_OP_bits_f32_u, low, 0, 0);
+	case VYREC_U64:
+	case VYREC_I64:
+	case VYREC_F64: {
+		vyrec_expr upper = vyrec_make_op(m, VYREC_OP_shl, vyrec_make_op(m, VYREC_OP_to_u64_u, high, 0, 0),
+						 vyrec_make_lit(m, VYREC_U64, 32, 0), 0);
+		vyrec_expr bits =
+		    vyrec_make_op(m, VYREC_OP_or_i, upper, vyrec_make_op(m, VYREC_OP_to_u64_u, low, 0, 0), 0);
+		return type == VYREC_I64   ? vyrec_make_op(m, VYREC_OP_to_i64_u, bits, 0, 0)
+		       : type == VYREC_F64 ? vyrec_make_op(m, VYREC_OP_bits_f64_u, bits, 0, 0)
+					   : bits;
+	}
+	default:
+		return low;
+	}
+}
+
+static unsigned words_of(vyrec_type type)
+{
+	return vyrec_type_bytes(type) > 4 ? 2 : 1;
+}
+
+/* A value of up to 32 bits as a slot word. */
+static vyrec_expr to_word(struct vyrec_module *m, vyrec_type type, vyrec_expr value)
+{
+	switch (type) {
+	case VYREC_BOOL:
+		return vyrec_make_op(m, VYREC_OP_to_u32_b, value, 0, 0);
+	case VYREC_I32:
+		return vyrec_make_op(m, VYREC_OP_to_u32_i, value, 0, 0);
+	case VYREC_F32:
+		return vyrec_make_op(m, VYREC_OP_bits_u32_f, value, 0, 0);
+	default:
+		return value;
+	}
+}
+
+/* ---- rewriting a handler's body ------------------------------------------------------------------------------------------ */
+
+/* The let that holds ARG word k; made on first use. */
+static vyrec_local arg_local(struct maker *mk, unsigned k)
+{
+	if (!mk->args[k]) {
+		char name[8];
+		snprintf(name, sizeof name, "arg%u", k);
+		mk->args[k] =
+		    vyrec_add_local(mk->g->m, vyrec_fresh_name(mk->g->m, name), VYREC_LOCAL_LET, VYREC_U32, 0);
+	}
+	return mk->args[k];
+}
+
+/* The value of a builtin in this case; false: it stays one. */
+static bool rewrite_builtin(const struct maker *mk, struct vyrec_expr_node *n)
+{
+	bool by_lane = mk->g->m->handlers[mk->handler].granularity == VYRE_BY_LANE;
+	vyrec_local local = 0;
+	switch (n->code) {
+	case VYREC_BUILTIN_SLOT:
+		local = mk->site->slot_index;
+		break;
+	case VYREC_BUILTIN_TENANT:
+		local = mk->site->tenant;
+		break;
+	case VYREC_BUILTIN_PRIORITY:
+		local = mk->site->priority;
+		break;
+	case VYREC_BUILTIN_OPCODE:
+		local = mk->site->opcode;
+		break;
+	case VYREC_BUILTIN_LANE:
+	case VYREC_BUILTIN_LANES:
+		if (!by_lane)
+			return false;
+		*n = (struct vyrec_expr_node){
+		    .kind = VYREC_EXPR_LIT, .type = VYREC_U32, .loc = n->loc, .imm = n->code == VYREC_BUILTIN_LANES};
+		return true;
+	default:
+		return false;
+	}
+	*n = (struct vyrec_expr_node){.kind = VYREC_EXPR_LOCAL, .type = VYREC_U32, .loc = n->loc, .sym = local};
+	return true;
+}
+
+static void rewrite_arg(struct maker *mk, vyrec_expr e)
+{
+	struct vyrec_module *m = mk->g->m;
+	struct vyrec_expr_node *n = &m->exprs[e];
+	uint64_t k;
+	if (!vyrec_expr_is_lit(m, n->arg[0], &k)) {
+		if (!mk->arg_array)
+			mk->arg_array =
+			    vyrec_add_array(m, &(struct vyrec_array_node){.name = vyrec_fresh_name(m, "args"),
+									  .class_ = VYREC_CLASS_LOCAL,
+									  .element = VYREC_U32,
+									  .count = VYRE_SLOT_ARGS});
+		n->kind = VYREC_EXPR_LOAD; /* an index from 12 up gives 0 by the checked policy */
+		n->sym = mk->arg_array;
+		n->policy = VYREC_POLICY_CHECKED;
+	} else if (k < VYRE_SLOT_ARGS) {
+		vyrec_become_get(m, e, arg_local(mk, (unsigned)k));
+	} else {
+		*n = (struct vyrec_expr_node){.kind = VYREC_EXPR_LIT, .type = VYREC_U32, .loc = n->loc};
+	}
+}
+
+static void rewrite_expr(void *user, struct vyrec_module *m, vyrec_expr e)
+{
+	struct vyrec_expr_node *n = &m->exprs[e];
+	if (n->kind == VYREC_EXPR_CONST) /* the program takes no consts over, and level 0 folds none */
+		*n = (struct vyrec_expr_node){
+		    .kind = VYREC_EXPR_LIT, .type = n->type, .loc = n->loc, .imm = m->consts[n->sym].value};
+	else if (n->kind == VYREC_EXPR_BUILTIN)
+		rewrite_builtin(user, n);
+	else if (n->kind == VYREC_EXPR_ARG)
+		rewrite_arg(user, e);
+}
+
+static void refuse(struct maker *mk, const struct vyrec_stmt_node *n)
+{
+	vyrec_diags_add(
+	    mk->g->diags, VYREC_ERROR, "", n->loc,
+	    "op `%s`: `%s` cannot be compiled to a kernel by this version; run the set with `vyrec run`, or "
+	    "split the op where it would suspend",
+	    vyrec_name_text(mk->g->m, mk->g->m->handlers[mk->handler].name), vyrec_stmt_get_info(n->kind)->text);
+	mk->g->failed = true;
+}
+
+static void rewrite_result(struct maker *mk, vyrec_stmt s)
+{
+	struct vyrec_module *m = mk->g->m;
+	struct vyrec_stmt_node n = m->stmts[s];
+	vyrec_type type = m->exprs[n.expr[0]].type;
+	if (words_of(type) == 1) {
+		vyrec_stmt stored = store_arg(mk, (unsigned)n.imm, to_word(m, type, n.expr[0]));
+		m->stmts[s] = m->stmts[stored];
+		m->stmts[s].loc = n.loc;
+		return;
+	}
+	vyrec_local bits = vyrec_add_local(m, vyrec_fresh_name(m, "bits"), VYREC_LOCAL_LET, VYREC_U64, 0);
+	vyrec_expr value = type == VYREC_I64   ? vyrec_make_op(m, VYREC_OP_to_u64_s, n.expr[0], 0, 0)
+			   : type == VYREC_F64 ? vyrec_make_op(m, VYREC_OP_bits_u64_f, n.expr[0], 0, 0)
+					       : n.expr[0];
+	vyrec_expr low = vyrec_make_op(m, VYREC_OP_to_u32_i, vyrec_make_get(m, bits, 0), 0, 0);
+	vyrec_expr high = vyrec_make_op(
+	    m, VYREC_OP_to_u32_i,
+	    vyrec_make_op(m, VYREC_OP_shr_u, vyrec_make_get(m, bits, 0), vyrec_make_lit(m, VYREC_U64, 32, 0), 0), 0, 0);
+	vyrec_stmt body[3] = {let(m, bits, value), store_arg(mk, (unsigned)n.imm, low),
+			      store_arg(mk, (unsigned)n.imm + 1, high)};
+	vyrec_block block = vyrec_add_block(m, body, 3);
+	m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_BLOCK, .loc = n.loc, .body = {block}};
+}
+
+static void rewrite_log(struct maker *mk, vyrec_stmt s)
+{
+	struct vyrec_module *m = mk->g->m;
+	const struct vyrec_stmt_node n = m->stmts[s];
+	const vyrec_expr args[4] = {vyrec_make_u32(m, (uint32_t)n.imm, 0), n.expr[0], n.expr[1],
+				    vyrec_make_get(m, mk->site->slot_index, 0)};
+	vyrec_expr logged = call(m, mk->g->append_log, args, 4);
+	m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_EXPR, .loc = n.loc, .expr = {logged}};
+}
+
+static void rewrite_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
+{
+	struct maker *mk = user;
+	struct vyrec_stmt_node *n = &m->stmts[s];
+	switch (n->kind) {
+	case VYREC_STMT_RETURN:
+		if (!mk->label)
+			mk->label = vyrec_add_local(m, vyrec_fresh_name(m, "done"), VYREC_LOCAL_LABEL, VYREC_VOID, 0);
+		n->kind = VYREC_STMT_BREAK;
+		n->local = mk->label;
+		break;
+	case VYREC_STMT_RESULT:
+		rewrite_result(mk, s);
+		break;
+	case VYREC_STMT_LOG:
+		rewrite_log(mk, s);
+		break;
+	default:
+		if ((vyrec_stmt_get_info(n->kind)->flags & VYREC_IS_SUSPEND) || n->kind == VYREC_STMT_SPAWN)
+			refuse(mk, n);
+		break;
+	}
+}
+
+/* ---- from handler to case -------------------------------------------------------------------------------------------------- */
+
+/* for i in 0 .. count { array[i] = 0 }: a slot's shared memory starts at zero. */
+static vyrec_stmt zero_array(struct vyrec_module *m, vyrec_array array)
+{
+	const struct vyrec_array_node a = m->arrays[array];
+	vyrec_local i = vyrec_add_local(m, vyrec_fresh_name(m, "i"), VYREC_LOCAL_COUNTER, VYREC_U32, 0);
+	vyrec_stmt store = vyrec_add_stmt(
+	    m, &(struct vyrec_stmt_node){
+		   .kind = VYREC_STMT_STORE,
+		   .array = array,
+		   .policy = VYREC_POLICY_UNCHECKED,
+		   .expr = {vyrec_make_get(m, i, 0), vyrec_make_lit(m, vyrec_type_of_element(a.element), 0, 0)}});
+	vyrec_block body = vyrec_add_block(m, &store, 1);
+	return vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_FOR,
+							   .local = i,
+							   .expr = {vyrec_make_lit(m, VYREC_U32, 0, 0),
+								    vyrec_make_lit(m, VYREC_U32, a.count, 0)},
+							   .body = {body}});
+}
+
+/* let of each ARG word in use, then of each parameter. */
+static void push_arguments(struct maker *mk, const struct vyrec_list *locals, struct vyrec_list *out)
+{
+	struct vyrec_module *m = mk->g->m;
+	struct vyrec_list params = {0};
+	unsigned word = 0;
+	for (uint32_t i = 0; i < locals->count; i++) {
+		vyrec_local p = locals->items[i];
+		vyrec_type type = m->locals[p].type;
+		unsigned words = words_of(type);
+		vyrec_expr low = vyrec_make_get(m, arg_local(mk, word), 0);
+		vyrec_expr high = words == 2 ? vyrec_make_get(m, arg_local(mk, word + 1), 0) : 0;
+		m->locals[p].kind = VYREC_LOCAL_LET;
+		vyrec_list_push(&params, let(m, p, from_words(m, type, low, high)));
+		word += words;
+	}
+	for (unsigned k = 0; k < VYRE_SLOT_ARGS && mk->arg_array; k++)
+		arg_local(mk, k);
+	for (unsigned k = 0; k < VYRE_SLOT_ARGS; k++)
+		if (mk->args[k])
+			vyrec_list_push(out, let(m, mk->args[k], load_arg(mk, k)));
+	for (uint32_t i = 0; i < params.count; i++)
+		vyrec_list_push(out, params.items[i]);
+	vyrec_list_free(&params);
+	if (!mk->arg_array)
+		return;
+	vyrec_list_push(out,
+			vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_VAR, .array = mk->arg_array}));
+	for (unsigned k = 0; k < VYRE_SLOT_ARGS; k++)
+		vyrec_list_push(
+		    out, vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_STORE,
+								     .array = mk->arg_array,
+								     .policy = VYREC_POLICY_UNCHECKED,
+								     .expr = {vyrec_make_lit(m, VYREC_U32, k, 0),
+									      vyrec_make_get(m, mk->args[k], 0)}}));
+}
+
+/* trap(kind: detail) */
+static vyrec_stmt trap_of_kind(struct vyrec_module *m, unsigned kind, vyrec_expr detail)
+{
+	return vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_TRAP, .imm = kind, .expr = {detail}});
+}
+
+/* An opcode in a tenant's window is that tenant's alone. */
+static void push_window_check(struct maker *mk, uint32_t opcode, struct vyrec_list *out)
+{
+	struct vyrec_module *m = mk->g->m;
+	if (!vyre_opcode_has_window(opcode))
+		return;
+	vyrec_stmt trap = trap_of_kind(m, VYRE_FAULT_TENANT, vyrec_make_get(m, mk->site->tenant, 0));
+	vyrec_expr is_other = vyrec_make_op(m, VYREC_OP_ne_i, vyrec_make_get(m, mk->site->tenant, 0),
+					    vyrec_make_u32(m, vyre_opcode_window(opcode), 0), 0);
+	vyrec_list_push(out, vyrec_make_if(m, is_other, vyrec_add_block(m, &trap, 1), 0));
+}
+
+/* The body to be rewritten: the handler's own, or for a packed slot a copy of it with parameters of its own. */
+static vyrec_block take_body(struct maker *mk, struct vyrec_list *params)
+{
+	struct vyrec_module *m = mk->g->m;
+	const struct vyrec_handler_node h = m->handlers[mk->handler];
+	struct vyrec_subst subst = {0};
+	for (uint32_t i = 0; i < h.param_count; i++) {
+		vyrec_local from = m->refs[h.params + i], to = from;
+		if (mk->inner) {
+			to = vyrec_add_local(m, vyrec_fresh_name(m, vyrec_name_text(m, m->locals[from].name)),
+					     VYREC_LOCAL_LET, m->locals[from].type, m->locals[from].loc);
+			vyrec_subst_local(&subst, from, to);
+		}
+		vyrec_list_push(params, to);
+	}
+	vyrec_block body = mk->inner ? vyrec_clone_block(m, h.body, &subst) : h.body;
+	vyrec_subst_finish(&subst);
+	return body;
+}
+
+vyrec_block vyrec_mega_case(struct vyrec_mega *g, const struct vyrec_mega_site *site, vyrec_handler handler)
+{
+	struct vyrec_module *m = g->m;
+	struct maker mk = {.g = g, .handler = handler, .site = site, .inner = site == &g->packed};
+	struct vyrec_list stmts = {0}, params = {0};
+	const struct vyrec_walker walker = {rewrite_stmt, rewrite_expr, &mk};
+	const struct vyrec_handler_node h = m->handlers[handler];
+	vyrec_block body = take_body(&mk, &params);
+	vyrec_walk_block(m, body, &walker);
+	push_window_check(&mk, h.opcode, &stmts);
+	push_arguments(&mk, &params, &stmts);
+	for (uint32_t i = 0; i < h.shared_count; i++)
+		vyrec_list_push(&stmts, zero_array(m, m->refs[h.shared + i]));
+	vyrec_list_push(&stmts, vyrec_add_stmt(m, &(struct vyrec_stmt_node){
+						      .kind = VYREC_STMT_BLOCK, .local = mk.label, .body = {body}}));
+	vyrec_list_free(&params);
+	return vyrec_make_block(m, &stmts);
+}
+
+/* ---- other cases ---------------------------------------------------------------------------------------------------------- */
+
+vyrec_block vyrec_mega_unknown_case(struct vyrec_mega *g, const struct vyrec_mega_site *site)
+{
+	const vyrec_expr args[2] = {vyrec_make_get(g->m, site->opcode, 0), vyrec_make_get(g->m, site->tenant, 0)};
+	vyrec_stmt stmt = effect(g->m, call(g->m, g->unknown_opcode, args, 2));
+	return vyrec_add_block(g->m, &stmt, 1);
+}
+
+/* What a parameter of a built-in op's fn is given, by its name: slot_index, tenant_id, inner (true in a packed slot), or
+ * aK, the argument word K. */
+static vyrec_expr builtin_argument(struct maker *mk, const char *name)
+{
+	struct vyrec_module *m = mk->g->m;
+	if (!strcmp(name, "slot_index"))
+		return vyrec_make_get(m, mk->site->slot_index, 0);
+	if (!strcmp(name, "tenant_id"))
+		return vyrec_make_get(m, mk->site->tenant, 0);
+	if (!strcmp(name, "inner"))
+		return vyrec_make_lit(m, VYREC_BOOL, mk->inner, 0);
+	return load_arg(mk, (unsigned)strtoul(name + 1, NULL, 10));
+}
+
+/* The value of a fn that has one is why the op stops before its end (STOP_*). */
+vyrec_block vyrec_mega_builtin_case(struct vyrec_mega *g, const struct vyrec_mega_site *site, vyrec_fn template_fn)
+{
+	struct vyrec_module *m = g->m;
+	const struct vyrec_module *t = g->template;
+	struct maker mk = {.g = g, .site = site, .inner = site == &g->packed};
+	struct vyrec_list args = {0};
+	for (uint32_t i = 0; i < t->fns[template_fn].param_count; i++) {
+		vyrec_local param = t->refs[t->fns[template_fn].params + i];
+		vyrec_list_push(&args, builtin_argument(&mk, vyrec_name_text(t, t->locals[param].name)));
+	}
+	vyrec_expr called = call(m, g->fns + template_fn, args.items, args.count);
+	vyrec_stmt stmt = m->exprs[called].type ? vyrec_make_assign(m, g->stop, called) : effect(m, called);
+	vyrec_list_free(&args);
+	return vyrec_add_block(m, &stmt, 1);
+}
