@@ -90,6 +90,9 @@ static const struct {
 #define X(name, word, text) {"RECORD_" #name, word},
 						VYRE_RECORD_FIELDS(X)
 #undef X
+#define X(name, word, text) {"REQUEST_" #name, word},
+						    VYRE_REQUEST_FIELDS(X)
+#undef X
 #define X(name, value) {"WAIT_" #name, value},
 						    VYRE_WAIT_LIST(X)
 #undef X
@@ -134,7 +137,8 @@ static const struct {
     {"FRAMES_IO", VYRE_FRAMES_IO},
     {"FRAMES_HEADER_WORDS", VYRE_FRAMES_HEADER_WORDS},
     {"QUEUE_HEADER_WORDS", VYRE_QUEUE_HEADER_WORDS},
-    {"QUEUE_STRIDE", VYRE_QUEUE_STRIDE},
+    {"QUEUE_RINGS", VYRE_QUEUE_RINGS},
+    {"QUEUE_HELD", VYRE_QUEUE_HELD},
     {"BATCH", LIVE_BATCH},
 };
 

@@ -40,12 +40,16 @@ typedef void (*vyre_cpu_entry)(struct vyre_cpu_launch *launch);
 	X(WORKERS,     2, "workgroups that serve this ring") \
 	X(LEFT,        3, "out: 1 = left for idleness and counted itself in AWAY; 0 = any other reason") \
 	X(EPOCH,       4, "kept from launch to launch: the CONFIG_EPOCH that the workgroup last acted on") \
-	X(IO_ASKED,    5, "out: 1 = the workgroup has published io entries since it was called")
+	X(IO_ASKED,    5, "out: 1 = the workgroup has published io entries since it was called") \
+	X(IO_SEEN,     6, "kept: LIVE IO_DONE when the workgroup last looked for completed entries") \
+	X(SPAWN_FROM,  7, "kept: where the workgroup looks for room for a spawned slot first") \
+	X(SLOTS,       8, "the kernel's own: RING_SLOTS as checked at the start") \
+	X(LIVE,        9, "the kernel's own: EXT_BASE as checked at the start")
 enum {
 #define X(name, word, text) VYRE_LAUNCH_##name = word,
 	VYRE_LAUNCH_FIELDS(X)
 #undef X
-	VYRE_LAUNCH_WORDS = 8,
+	VYRE_LAUNCH_WORDS = 16,
 };
 
 #endif

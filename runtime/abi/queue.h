@@ -1,15 +1,15 @@
 /* queue.h - what a device remembers of slots that do not run: the buffers `frames` and `queue` of a lowered set.
  *
  * `frames` (every feed, where VYRE_HAS_RECORDS)      `queue` (feed live, where VYRE_HAS_QUEUE)
- *   header       32 words                              header       12 lines of 32 words
- *   io table     32 entries x 4 words                  ready rings  5 x (2 x cells) words: {serial, slot index}
- *   records      one of 8 words a slot                 free spawned one bit each, set = in use
+ *   header       32 words                              header       4 lines of 32 words
+ *   io table     32 entries x 4 words                  rings        6 x (2 x cells) words: {serial, slot index}
+ *   records      one of 16 words a slot                free spawned one bit each, set = in use
  *   free frames  one bit each, set = in use            spawned      16 words a slot, as in the ring
  *   frames       FRAME_WORDS words each
  *
  * Both lie in device memory. The host writes the header's words before the kernel starts and nothing afterwards; every
- * other word is the device's and starts at zero. Slot indices from RING_SLOTS on name spawned slots. A kernel checks the
- * header against the buffers' lengths once, and believes it from then on.
+ * other word is the device's and starts at zero. Slot indices from RING_SLOTS on name spawned slots. A kernel checks
+ * the header against the buffers' lengths once, and believes it from then on.
  */
 #ifndef VYRE_ABI_QUEUE_H
 #define VYRE_ABI_QUEUE_H
@@ -29,26 +29,39 @@
 	X(DESTINATION_HI, 2, "its upper half") \
 	X(SLOT,           3, "slot index + 1 that waits; 0 = nobody (a prefetch)")
 
-/* A record: all zero while its slot runs for the first time, or not at all. */
+/* A record: all zero while its slot runs for the first time, or not at all. A line each: neighbours run elsewhere. */
 #define VYRE_RECORD_FIELDS(X) \
 	X(PC,       0, "the suspension point to go on from; 0 = the start") \
-	X(DATA,     1, "the one live word; or index + 1 of the frame") \
-	X(WAIT,     2, "VYRE_WAIT_*") \
-	X(UNTIL,    3, "WAIT EPOCH: the epoch; IO: the entry + 1; FENCE: places still to look at") \
+	X(DATA,     1, "the one live word; WAIT END: the fault code") \
+	X(WAIT,     2, "VYRE_WAIT_*; IO: and the entry + 1, times 256") \
+	X(UNTIL,    3, "WAIT EPOCH: the epoch; FENCE: places still to look at; END: the fault's detail") \
 	X(ORDER,    4, "priority + 1 in the device's order; 0 = by the slot's place") \
 	X(AGE,      5, "priority feed: round + 1 since which it waits at this priority") \
 	X(CHILDREN, 6, "slots that it spawned and that have not retired; bit 31: it waits for them") \
-	X(PARENT,   7, "slot index + 1 of the spawner; 0 = none")
+	X(PARENT,   7, "slot index + 1 of the spawner; 0 = none") \
+	X(FRAME,    8, "index + 1 of its frame; 0 = none") \
+	X(CANCEL,   9, "nonzero: ends as FAULT 9 when it comes up next") \
+	X(REQUEST, 10, "six words, VYRE_REQUEST_*: what to ask the host for when an io entry is free")
+
+#define VYRE_REQUEST_FIELDS(X) \
+	X(SOURCE,      0, "id in the capability table; 0 = nothing to ask for") \
+	X(DESTINATION, 1, "id in the capability table") \
+	X(OFFSET_LO,   2, "in the source") \
+	X(OFFSET_HI,   3, "its upper half") \
+	X(BYTES,       4, "0 = all of it") \
+	X(INTO,        5, "byte offset in the destination")
 
 #define VYRE_WAIT_LIST(X) \
-	X(NOTHING, 0) X(TURN, 1) X(EPOCH, 2) X(IO, 3) X(CHILDREN, 4) X(FENCE, 5) X(END, 6) X(CANCELLED, 7)
+	X(NOTHING, 0) X(TURN, 1) X(EPOCH, 2) X(IO, 3) X(CHILDREN, 4) X(FENCE, 5) X(END, 6) X(ENTRY, 7)
 
-/* A line of 32 words each, so that pushers and poppers of the five rings do not share one. */
+/* Rings 0 .. 4 hold what may go on, by priority; ring 5 what is held back: slots of masked tenants, slots over their
+ * tenant's quota, fences that wait. The six words of a row lie in one line: one look tells if there is anything. */
 #define VYRE_QUEUE_FIELDS(X) \
-	X(CELLS,     0, "cells of each ready ring, a power of two, at least the records") \
+	X(CELLS,     0, "cells of each ring, a power of two, at least the records") \
 	X(SPAWNED,   1, "room for spawned slots") \
-	X(TAIL,     32, "five words, 64 apart: pushed into the ready ring of each priority") \
-	X(HEAD,     64, "five words, 64 apart: popped")
+	X(TAIL,     32, "six words, one a ring: pushed") \
+	X(HEAD,     64, "six words, one a ring: popped") \
+	X(PAUSED,   96, "slots that wait for an epoch")
 
 enum {
 #define X(name, word, text) VYRE_FRAMES_##name = word,
@@ -60,6 +73,9 @@ enum {
 #define X(name, word, text) VYRE_RECORD_##name = word,
 	VYRE_RECORD_FIELDS(X)
 #undef X
+#define X(name, word, text) VYRE_REQUEST_##name = word,
+	VYRE_REQUEST_FIELDS(X)
+#undef X
 #define X(name, value) VYRE_WAIT_##name = value,
 	VYRE_WAIT_LIST(X)
 #undef X
@@ -68,11 +84,12 @@ enum {
 #undef X
 	VYRE_IO_NOTE_WORDS = 4,
 	VYRE_IO_DEVICE_ENTRIES = 32, /* of VYRE_IO_ENTRIES: the device takes these, the host publishes the others */
-	VYRE_RECORD_WORDS = 8,
+	VYRE_RECORD_WORDS = 16,
 	VYRE_FRAMES_IO = 32, /* first word of the io table */
 	VYRE_FRAMES_HEADER_WORDS = 32 + VYRE_IO_DEVICE_ENTRIES * VYRE_IO_NOTE_WORDS, /* the records come next */
-	VYRE_QUEUE_HEADER_WORDS = 12 * 32,
-	VYRE_QUEUE_STRIDE = 64, /* from one priority's TAIL, or HEAD, to the next */
+	VYRE_QUEUE_HEADER_WORDS = 4 * 32,
+	VYRE_QUEUE_RINGS = 6,
+	VYRE_QUEUE_HELD = 5, /* the ring of what is held back */
 	VYRE_RECORD_WAITS = INT32_MIN, /* in CHILDREN */
 };
 
@@ -84,7 +101,7 @@ static inline uint64_t vyre_frames_words(uint32_t records, uint32_t frames, uint
 }
 static inline uint64_t vyre_queue_words(uint32_t cells, uint32_t spawned)
 {
-	return VYRE_QUEUE_HEADER_WORDS + (uint64_t)cells * 2 * 5 + ((uint64_t)spawned + 31) / 32 +
+	return VYRE_QUEUE_HEADER_WORDS + (uint64_t)cells * 2 * VYRE_QUEUE_RINGS + ((uint64_t)spawned + 31) / 32 +
 	       (uint64_t)spawned * VYRE_SLOT_WORDS;
 }
 /* The smallest power of two that is at least the records. */
@@ -108,6 +125,6 @@ static inline void vyre_queue_encode(uint32_t *words, uint32_t cells, uint32_t s
 	words[VYRE_QUEUE_SPAWNED] = spawned;
 }
 
-VYRE_STATIC_ASSERT(VYRE_QUEUE_HEAD + 4 * VYRE_QUEUE_STRIDE < VYRE_QUEUE_HEADER_WORDS, "the rings' ends fit the header");
+VYRE_STATIC_ASSERT((int)VYRE_RECORD_REQUEST + VYRE_REQUEST_INTO < VYRE_RECORD_WORDS, "a request fits its record");
 
 #endif

@@ -68,6 +68,7 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(COMMAND_ARG,          4,  1, HOST,   "argument of COMMAND, stored before it") \
 	/* line 1 */ \
 	X(HEAD,                32,  1, DEVICE, "claim cursor, positions") \
+	X(LEAVE,               33,  1, DEVICE, "nonzero: SHUTDOWN has run; every worker leaves") \
 	/* line 2 */ \
 	X(RETIRED,             64,  1, DEVICE, "slots DONE, FAULT or cancelled; moves after their effects are visible") \
 	X(STATE,               65,  1, DEVICE, "0 not started, 1 running, 2 idle, 3 leaving, 4 left") \
@@ -76,15 +77,15 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(COMMAND_TAKEN,       68,  1, DEVICE, "last COMMAND that a worker took; by compare-exchange, so one serves it") \
 	/* line 3 */ \
 	X(AWAY,                96,  1, DEVICE, "workgroups that left for idleness; nonzero: a publisher must wake the device") \
-	X(PARKED,              97,  1, DEVICE, "slots parked in the ring (STATUS REQUEUE): masked, or over their tenant's quota") \
-	X(PARKED_QUOTA,        98,  1, DEVICE, "those of PARKED that wait for their tenant's quota") \
+	X(PARKED,              97,  1, DEVICE, "slots held back (STATUS REQUEUE): masked, over quota, fences that wait") \
+	X(PARKED_QUOTA,        98,  1, DEVICE, "those of PARKED that may go on when something has retired") \
 	/* line 4: apart from TAIL, which every publish writes */ \
 	X(NOTIFY,             128,  1, HOST,   "host threads asleep until something retires; a cpu kernel returns to wake them") \
 	X(IO_DONE,            129,  1, HOST,   "io entries that the host has completed, mod 2^32; moves after their STATUS") \
 	/* line 5 */ \
 	X(TENANT_RETIRED,     160, 32, DEVICE, "slots retired by tenant id, mod 2^32; TENANT_FAIRNESS counts those claimed") \
 	/* line 6: only kernels with a queue write it */ \
-	X(READY,              192,  1, DEVICE, "slots in the ready queues: suspended ones that may go on, and spawned ones") \
+	X(READY,              192,  1, DEVICE, "slots in the ready rings, spawned ones among them; moves once a batch") \
 	X(WAITING,            193,  1, DEVICE, "suspended slots that wait for an epoch, an io entry or their children")
 
 enum {
