@@ -137,6 +137,20 @@ static void walk_body(struct writer *w, vyrec_block body, struct vyre_blob_op *o
 
 /* ---- tables ---------------------------------------------------------------------------------------------------------- */
 
+/* What the device keeps to itself between launches is nobody's result. */
+static bool is_read_back(const struct vyrec_module *m, const struct vyrec_unit_node *lowered,
+			 const struct vyrec_array_node *array)
+{
+	static const char *const private_names[] = {"launch", "frames", "queue"};
+	const char *text = vyrec_name_text(m, array->name);
+	if (lowered->features & VYRE_HAS_CONTROL_REPORT)
+		return !strcmp(text, "control");
+	for (size_t i = 0; lowered->feed != VYRE_FEED_NONE && i < sizeof private_names / sizeof *private_names; i++)
+		if (!strcmp(text, private_names[i]))
+			return false;
+	return array->class_ != VYREC_CLASS_CONST;
+}
+
 static void add_buffers(struct writer *w, const struct vyrec_unit_node *lowered, struct vyre_blob_unit *unit)
 {
 	const struct vyrec_module *m = w->in->lowered;
@@ -150,7 +164,7 @@ static void add_buffers(struct writer *w, const struct vyrec_unit_node *lowered,
 					       .class_ = array->class_,
 					       .element = array->element,
 					       .count = array->count};
-		row.readback_bytes = array->class_ == VYREC_CLASS_CONST ? 0 : UINT32_MAX;
+		row.readback_bytes = is_read_back(m, lowered, array) ? UINT32_MAX : 0;
 		append(&w->buffers, &row, sizeof row);
 		w->buffer_count++;
 	}

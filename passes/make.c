@@ -5,6 +5,8 @@
  */
 #include <stdio.h>
 
+#include <string.h>
+
 #include "passes/make.h"
 
 /* ---- expressions ----------------------------------------------------------------------------------------------------- */
@@ -205,4 +207,14 @@ vyrec_expr vyrec_expr_operand(const struct vyrec_module *m, vyrec_expr e, uint32
 	if (n->kind == VYREC_EXPR_CALL)
 		return i < n->count ? m->refs[n->list + i] : 0;
 	return i < 3 ? n->arg[i] : 0;
+}
+
+vyrec_array vyrec_unit_buffer(const struct vyrec_module *m, vyrec_unit unit, const char *name)
+{
+	for (uint32_t i = 0; i < m->units[unit].item_count; i++) {
+		const uint32_t *item = &m->refs[m->units[unit].items + 2 * i];
+		if (item[0] == VYREC_ITEM_BUFFER && !strcmp(vyrec_name_text(m, m->arrays[item[1]].name), name))
+			return item[1];
+	}
+	return 0;
 }

@@ -57,6 +57,8 @@ vyrec_block vyrec_child_block(const struct vyrec_module *m, vyrec_stmt stmt, uin
 vyrec_expr vyrec_stmt_operand(const struct vyrec_module *m, vyrec_stmt stmt, uint32_t i);
 /* The operand of an expression with number i, 0 past the last. */
 vyrec_expr vyrec_expr_operand(const struct vyrec_module *m, vyrec_expr e, uint32_t i);
+/* The unit's buffer of that name; 0 = it has none. */
+vyrec_array vyrec_unit_buffer(const struct vyrec_module *m, vyrec_unit unit, const char *name);
 static inline vyrec_stmt vyrec_block_stmt(const struct vyrec_module *m, vyrec_block block, uint32_t i)
 {
 	return m->refs[m->blocks[block].first + i];

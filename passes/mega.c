@@ -279,6 +279,20 @@ static void push_shared(struct vyrec_module *m, vyrec_handler handler, struct vy
 	}
 }
 
+/* A shape with a number of slots says how much its buffers hold at least; without one that is known at run time. */
+static void declare_counts(struct vyrec_module *m, vyrec_unit unit, uint32_t slots)
+{
+	const struct {
+		const char *name;
+		uint32_t words;
+	} counts[] = {{"control", VYRE_CONTROL_MIN_WORDS},
+		      {"ring_buffer", slots * VYRE_SLOT_WORDS},
+		      {"debug_log", VYRE_DEBUG_WORDS},
+		      {"io_queue", VYRE_IO_WORDS}};
+	for (size_t i = 0; slots && i < sizeof counts / sizeof *counts; i++)
+		m->arrays[vyrec_unit_buffer(m, unit, counts[i].name)].count = counts[i].words;
+}
+
 /* The set takes the template's place: its buffers after the feed's, its shared arrays, the template's body. */
 static void merge_units(struct vyrec_mega *g)
 {
@@ -317,6 +331,7 @@ static void merge_units(struct vyrec_mega *g)
 	set->item_count = items.count / 2;
 	m->unit_count--; /* the shell was the last one */
 	vyrec_list_free(&items);
+	declare_counts(m, g->set, g->slots);
 }
 
 static void drop_fns(struct vyrec_module *m, vyrec_unit unit)
@@ -338,10 +353,13 @@ static bool assemble(struct vyrec_module *m, vyrec_unit set, const struct vyrec_
 		     struct vyrec_diags *diags)
 {
 	struct vyrec_mega g = {.m = m, .diags = diags, .set = set};
+	if (options->feed == VYRE_FEED_FIXPOINT)
+		return vyrec_mega_fixpoint(m, set, options, diags);
 	g.shape.name = vyrec_name_text(m, m->units[set].name);
 	g.shape.feed = options->feed ? options->feed : VYRE_FEED_LIVE;
 	g.shape.features = find_features(m, set, g.shape.feed, options->features);
 	g.shape.lanes = options->one_lane || g.shape.feed == VYRE_FEED_LIVE || !options->lanes ? 1 : options->lanes;
+	g.slots = g.shape.feed == VYRE_FEED_LIVE ? 0 : options->slots;
 	if (import_template(&g)) {
 		splice_handlers(&g);
 		merge_units(&g);

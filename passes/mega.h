@@ -2,6 +2,7 @@
  *
  *   mega.c        the pass: what a set needs, the template's import, the merge of set and template
  *   mega_parts.c  the template: constants made from the tables of runtime/abi, and a table of text parts
+ *   mega_fixpoint.c  the feed without slots
  *   mega_case.c   a handler, or a built-in op of the template, as a case of the switch over opcodes
  */
 #ifndef VYREC_PASSES_MEGA_H
@@ -59,6 +60,7 @@ struct vyrec_mega {
 	struct vyrec_diags *diags;
 	struct vyrec_mega_shape shape;
 	struct vyrec_module *template;
+	uint32_t slots;			  /* that the shape declares; 0 = none */
 	vyrec_unit set, shell;		  /* shell: the imported template, becomes the set */
 	uint32_t locals, fns, stmts, arrays; /* what import adds to the template's indices */
 	struct vyrec_mega_site run, packed;
@@ -80,5 +82,9 @@ vyrec_block vyrec_mega_case(struct vyrec_mega *mega, const struct vyrec_mega_sit
 vyrec_block vyrec_mega_builtin_case(struct vyrec_mega *mega, const struct vyrec_mega_site *site, vyrec_fn template_fn);
 /* Of every other opcode. */
 vyrec_block vyrec_mega_unknown_case(struct vyrec_mega *mega, const struct vyrec_mega_site *site);
+
+/* mega_fixpoint.c: the feed that has no slots. */
+bool vyrec_mega_fixpoint(struct vyrec_module *m, vyrec_unit set, const struct vyrec_pass_options *options,
+			 struct vyrec_diags *diags);
 
 #endif

@@ -32,6 +32,8 @@ enum {
 	X(run, EVERY_FEED, 0, 0) \
 	X(norecords, EVERY_FEED, 0, 0) \
 	X(noqueue, EVERY_FEED, 0, 0) \
+	X(once, EVERY_FEED, VYRE_HAS_ONCE, 0) \
+	X(rounds, EVERY_FEED, 0, VYRE_HAS_ONCE) \
 	X(live, LIVE, 0, 0) \
 	X(slots, SLOTS, 0, 0)
 

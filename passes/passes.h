@@ -28,9 +28,10 @@ struct vyrec_pass_options {
 	vyrec_policy bounds;  /* what accesses without a policy of their own get; DEFAULT = CHECKED */
 	unsigned level;       /* 0: only what a backend needs; 1, 2: all of it */
 	unsigned feed;        /* VYRE_FEED_*; 0 = LIVE: what megakernel assembly builds */
-	unsigned features;    /* VYRE_HAS_ BUILTINS, SERVICE, IO, FUSED, CONTROL_REPORT: those asked for; the others
+	unsigned features;    /* VYRE_HAS_ BUILTINS, SERVICE, IO, FUSED, CONTROL_REPORT, ONCE: those asked for; the others
 			       * follow from what the handlers contain */
 	unsigned lanes;       /* of a workgroup in a scanning feed; 0 = 1; not asked for when one_lane */
+	uint32_t slots;       /* what a scanning feed's ring_buffer is declared to hold; 0 = known at run time */
 	bool one_lane;        /* the target has one lane a workgroup (native CPU): run `lanes` */
 	bool keep_sets;       /* stop before `mega`: handlers stay handlers (interpreter, --emit=ir of passes) */
 	const char *print_after; /* name of a pass, "all", or NULL */

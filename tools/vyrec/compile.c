@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "passes/shape.h"
 #include "runtime/abi/blob.h"
+#include "runtime/abi/ring.h"
 #include "vyrec.h"
 
 enum { MAX_TARGETS = 16 };
 
-enum emit { EMIT_BLOB, EMIT_IR, EMIT_VIR0, EMIT_LLVM, EMIT_ASM, EMIT_OBJ };
-static const char *const emit_names[] = {"blob", "ir", "vir0", "llvm", "asm", "obj"};
+enum emit { EMIT_BLOB, EMIT_IR, EMIT_KERNEL, EMIT_VIR0, EMIT_LLVM, EMIT_ASM, EMIT_OBJ };
+static const char *const emit_names[] = {"blob", "ir", "kernel", "vir0", "llvm", "asm", "obj"};
 
 struct options {
 	const char *input, *output;
@@ -21,6 +23,8 @@ struct options {
 	unsigned level;
 	enum emit emit;
 	struct vyrec_pass_options passes;
+	struct vyrec_shape shape;
+	bool shaped; /* a shape was named; it says feed and features */
 	bool verbose, help, version, print_targets;
 };
 
@@ -87,6 +91,36 @@ static const char *set_feed(void *user, const char *value)
 	return "the feed is live, slots, priority or tasks";
 }
 
+static const char *set_shape(void *user, const char *value)
+{
+	struct options *o = user;
+	const struct vyrec_shape numbers = o->shape;
+	o->shaped = true;
+	if (!vyrec_shape_find(value, &o->shape))
+		return "not a shape; vyrec --help lists them";
+	o->shape.lanes = numbers.lanes ? numbers.lanes : o->shape.lanes; /* whatever the order of the options */
+	o->shape.slots = numbers.slots;
+	return NULL;
+}
+
+static const char *set_lanes(void *user, const char *value)
+{
+	uint64_t lanes;
+	if (!parse_number(value, VYREC_MAX_LANES, &lanes) || lanes == 0)
+		return "a workgroup has 1 to 1024 lanes";
+	((struct options *)user)->shape.lanes = (uint32_t)lanes;
+	return NULL;
+}
+
+static const char *set_slots(void *user, const char *value)
+{
+	uint64_t slots;
+	if (!parse_number(value, VYRE_MAX_SLOTS, &slots) || slots == 0)
+		return "a ring has 1 to 1048576 slots";
+	((struct options *)user)->shape.slots = (uint32_t)slots;
+	return NULL;
+}
+
 static const char *set_emit(void *user, const char *value)
 {
 	struct options *o = user;
@@ -95,7 +129,7 @@ static const char *set_emit(void *user, const char *value)
 			o->emit = (enum emit)i;
 			return NULL;
 		}
-	return "the form is ir, vir0, llvm, asm, obj or blob";
+	return "the form is ir, kernel, vir0, llvm, asm, obj or blob";
 }
 
 static const char *set_print_after(void *user, const char *value)
@@ -171,13 +205,17 @@ static const struct option_row rows[] = {
     {"--target", "LIST", set_targets, "targets, with commas between; default: all of --print-targets"},
     {"--bounds", "POLICY", set_bounds,
      "checked, clamp, trap or unchecked, where the source names none; default checked"},
+    {"--shape", "NAME", set_shape, "a kernel shape, see below; instead of feed, builtins, io, fused and report"},
+    {"--lanes", "N", set_lanes, "lanes of a shape's workgroup, where the target has more than one; default 256"},
+    {"--slots", "N", set_slots, "slots of a shape's ring; default 256, or as many as lanes"},
     {"--feed", "FEED", set_feed, "live, slots, priority or tasks: how work reaches a set; default live"},
     {"--builtins", NULL, set_builtins, "a set has the built-in opcodes too"},
     {"--io", "IO", set_io, "miss: LOAD_MISS asks the host for bytes; service: the host asks the kernel; both; none"},
     {"--fused", NULL, set_fused,
      "the one op of a set runs for every slot, whatever its opcode (feeds slots, priority)"},
     {"--report", "REPORT", set_report, "full, or control: only the control buffer is read back; default full"},
-    {"--emit", "FORM", set_emit, "ir (after the passes), vir0, llvm, asm, obj or blob; default blob"},
+    {"--emit", "FORM", set_emit,
+     "ir (after the passes), kernel (after megakernel assembly), vir0, llvm, asm, obj or blob; default blob"},
     {"--print-targets", NULL, set_print_targets, "list the targets and leave"},
     {"--print-after", "PASS", set_print_after, "print the program after a pass, or after all, on standard error"},
     {"--audit", NULL, set_audit, "hold every pass that says it changed nothing to its word"},
@@ -202,6 +240,9 @@ static void print_help(void)
 	       "       vyrec run [options] FILE      run it in the interpreter; vyrec run --help\n"
 	       "       vyrec fmt [options] FILE...   format it; vyrec fmt --help\n\noptions:\n");
 	options_help(rows, stdout);
+	printf("\nshapes:\n");
+	for (enum vyrec_shape_id id = 0; id < VYREC_SHAPE_COUNT; id++)
+		printf("  %-28s %s\n", vyrec_shape_name(id), vyrec_shape_meaning(id));
 	printf("\npasses, in order:\n");
 	for (vyrec_pass p = 0; p < VYREC_PASS_COUNT; p++)
 		printf("  %-28s %s\n", vyrec_pass_name(p), vyrec_pass_meaning(p));
@@ -237,7 +278,8 @@ static bool run_passes(const struct options *o, struct vyrec_module *module, con
 	passes.level = o->level;
 	passes.one_lane = o->targets[0]->one_lane;
 	passes.keep_sets = o->emit == EMIT_IR;
-	vyrec_run_pipeline(module, &passes, &diags, &times);
+	if (!o->shaped || vyrec_shape_check(&o->shape, module, &diags))
+		vyrec_run_pipeline(module, &passes, &diags, &times);
 	for (vyrec_pass p = 0; p < VYREC_PASS_COUNT; p++)
 		show_time(o, vyrec_pass_name(p), "", times.milliseconds[p]);
 	show_time(o, "verify", "passes", times.verify);
@@ -272,10 +314,13 @@ static const char *io_flag(unsigned features)
 static void describe_flags(const struct options *o, char *text, size_t bytes)
 {
 	const unsigned has = o->passes.features;
-	int at = snprintf(text, bytes, "-O%u --bounds=%s --feed=%s%s%s%s%s --target=", o->level,
-			  vyrec_policy_name(o->passes.bounds), feed_names[o->passes.feed],
-			  has & VYRE_HAS_BUILTINS ? " --builtins" : "", has & VYRE_HAS_FUSED ? " --fused" : "",
-			  io_flag(has), has & VYRE_HAS_CONTROL_REPORT ? " --report=control" : "");
+	int at = snprintf(text, bytes, "-O%u --bounds=%s ", o->level, vyrec_policy_name(o->passes.bounds));
+	if (o->shaped)
+		at += snprintf(text + at, bytes - (size_t)at, "--shape=%s --lanes=%u --slots=%u ",
+			       vyrec_shape_name(o->shape.id), o->shape.lanes, o->passes.slots);
+	at += snprintf(text + at, bytes - (size_t)at, "--feed=%s%s%s%s%s --target=", feed_names[o->passes.feed],
+		       has & VYRE_HAS_BUILTINS ? " --builtins" : "", has & VYRE_HAS_FUSED ? " --fused" : "",
+		       io_flag(has), has & VYRE_HAS_CONTROL_REPORT ? " --report=control" : "");
 	for (unsigned i = 0; i < o->target_count; i++)
 		at += snprintf(text + at, bytes - (size_t)at, "%s%s", i ? "," : "", o->targets[i]->name);
 }
@@ -323,7 +368,7 @@ static bool compile_module(const struct options *o, struct vyrec_module *module,
 		return write_vir0(module, path);
 	original = vyrec_module_clone(module);
 	fine = run_passes(o, module, source);
-	if (fine && o->emit == EMIT_IR)
+	if (fine && (o->emit == EMIT_IR || o->emit == EMIT_KERNEL))
 		fine = write_ir(module, path);
 	else if (fine && make_slices(o, module, source, slices))
 		fine = o->emit == EMIT_BLOB ? write_blob(o, original, module, slices, path)
@@ -340,14 +385,15 @@ static bool compile_module(const struct options *o, struct vyrec_module *module,
 static char *output_path(const struct options *o)
 {
 	const char *given = o->output;
-	if (!given && (o->emit != EMIT_BLOB || !strcmp(o->input, "-")))
+	const char *from = o->input ? o->input : vyrec_shape_name(o->shape.id);
+	if (!given && (o->emit != EMIT_BLOB || !strcmp(from, "-")))
 		given = "-";
 	if (given)
 		return strdup(given);
-	const char *slash = strrchr(o->input, '/'), *dot = strrchr(slash ? slash + 1 : o->input, '.');
-	size_t stem = dot && dot > (slash ? slash + 1 : o->input) ? (size_t)(dot - o->input) : strlen(o->input);
+	const char *slash = strrchr(from, '/'), *dot = strrchr(slash ? slash + 1 : from, '.');
+	size_t stem = dot && dot > (slash ? slash + 1 : from) ? (size_t)(dot - from) : strlen(from);
 	char *path = vyrec_alloc(stem + 5);
-	memcpy(path, o->input, stem);
+	memcpy(path, from, stem);
 	memcpy(path + stem, ".vyb", 5);
 	return path;
 }
@@ -359,6 +405,38 @@ static void take_all_targets(struct options *o)
 		o->targets[o->target_count++] = target;
 }
 
+/* The shape says what the passes are asked for. False after a message. */
+static bool take_shape(struct options *o)
+{
+	struct vyrec_diags diags = {0};
+	bool fine;
+	if (!o->shaped) {
+		fine = !o->shape.lanes && !o->shape.slots;
+		if (!fine)
+			fprintf(stderr, "vyrec: --lanes and --slots belong to a shape; name it with --shape\n");
+		return fine;
+	}
+	if (o->passes.features || o->passes.feed != VYRE_FEED_LIVE) {
+		fprintf(stderr, "vyrec: --shape=%s says feed, built-ins, io, fusion and report; leave those out\n",
+			vyrec_shape_name(o->shape.id));
+		return false;
+	}
+	fine = vyrec_shape_options(&o->shape, &o->passes, &diags);
+	vyrec_diags_print(&diags, "vyrec", NULL, 0, stderr);
+	vyrec_diags_finish(&diags);
+	return fine;
+}
+
+/* A shape of built-ins alone needs no file. */
+static bool read_input(const struct options *o, struct source *source)
+{
+	static const char empty[] = "set vyre {\n}\n";
+	if (o->input)
+		return source_read(o->input, source);
+	*source = (struct source){vyrec_shape_name(o->shape.id), strdup(empty), sizeof empty - 1};
+	return true;
+}
+
 int command_compile(int argc, char **argv)
 {
 	struct options o = {.level = 2, .passes = {.bounds = VYREC_POLICY_CHECKED, .feed = VYRE_FEED_LIVE}};
@@ -367,10 +445,12 @@ int command_compile(int argc, char **argv)
 		return EXIT_USAGE;
 	if (o.help || o.version || o.print_targets)
 		return print_and_leave(&o);
-	if (!o.input) {
+	if (!o.input && !(o.shaped && o.shape.id == VYREC_SHAPE_DEFAULT)) {
 		fprintf(stderr, "vyrec: no input; see vyrec --help\n");
 		return EXIT_USAGE;
 	}
+	if (!take_shape(&o))
+		return EXIT_USAGE;
 	if (o.emit >= EMIT_LLVM && o.target_count != 1) {
 		fprintf(stderr, "vyrec: --emit=%s is for one target; name it with --target\n", emit_names[o.emit]);
 		return EXIT_USAGE;
@@ -381,10 +461,10 @@ int command_compile(int argc, char **argv)
 	struct source source;
 	struct module_times times;
 	char *path = output_path(&o);
-	bool harmful = strcmp(o.input, "-") && strcmp(path, "-") && is_same_file(o.input, path);
+	bool harmful = o.input && strcmp(o.input, "-") && strcmp(path, "-") && is_same_file(o.input, path);
 	if (harmful)
 		fprintf(stderr, "vyrec: the output would replace the input %s; name another with -o\n", o.input);
-	if (harmful || !source_read(o.input, &source)) {
+	if (harmful || !read_input(&o, &source)) {
 		free(path);
 		return harmful ? EXIT_USAGE : EXIT_BAD_INPUT;
 	}
