@@ -385,6 +385,7 @@ static void (*const rows[VYREC_STMT_COUNT])(struct lower *l, const struct vyrec_
     [VYREC_STMT_PAUSE] = refused_stmt,
     [VYREC_STMT_LOAD] = refused_stmt,
     [VYREC_STMT_SPAWN] = refused_stmt,
+    [VYREC_STMT_JOIN] = refused_stmt,
 };
 
 void lower_block(struct lower *l, vyrec_block block)

@@ -496,6 +496,22 @@ void vyrec_build_catch(struct vyrec_builder *b, const char *code, const char *de
 	append_open(b, &(struct vyrec_stmt_node){.kind = VYREC_STMT_CATCH, .local = vars[0], .local2 = vars[1]});
 }
 
+void vyrec_build_spawn(struct vyrec_builder *b, const char *op, const vyrec_expr *args, uint32_t count)
+{
+	append(b, &(struct vyrec_stmt_node){.kind = VYREC_STMT_SPAWN,
+					    .name = vyrec_intern_z(b->module, op),
+					    .list = count ? vyrec_add_refs(b->module, args, count) : 0,
+					    .count = count});
+}
+
+void vyrec_build_spawn_else(struct vyrec_builder *b)
+{
+	const struct vyrec_list *open = b->depth && b->depth <= OPEN_MAX ? &b->open[b->depth - 1] : NULL;
+	vyrec_stmt owner = open && open->count ? open->items[open->count - 1] : 0;
+	assert(b->module->stmts[owner].kind == VYREC_STMT_SPAWN);
+	open_block(b, owner);
+}
+
 void vyrec_build_break(struct vyrec_builder *b, vyrec_local label)
 {
 	append(b, &(struct vyrec_stmt_node){.kind = VYREC_STMT_BREAK, .local = label});

@@ -88,6 +88,9 @@ void vyrec_build_switch(struct vyrec_builder *b, vyrec_expr value);
 void vyrec_build_case(struct vyrec_builder *b, const uint32_t *values, uint32_t count);
 /* The two vars are visible after the end. */
 void vyrec_build_catch(struct vyrec_builder *b, const char *code, const char *detail, vyrec_local vars[2]);
+/* Publishes a slot of an op of the set. The else block belongs to the spawn that was built last, right before. */
+void vyrec_build_spawn(struct vyrec_builder *b, const char *op, const vyrec_expr *args, uint32_t count);
+void vyrec_build_spawn_else(struct vyrec_builder *b);
 void vyrec_build_end(struct vyrec_builder *b);
 void vyrec_build_break(struct vyrec_builder *b, vyrec_local label);
 void vyrec_build_continue(struct vyrec_builder *b);

@@ -95,6 +95,7 @@ void interp_bind(struct interp_run *run, struct vyrec_module *module, vyrec_unit
 	run->options.step_limit = run->options.step_limit ? run->options.step_limit : 100000000;
 	run->options.lanes = run->options.lanes ? run->options.lanes : 1;
 	run->options.workers = run->options.workers ? run->options.workers : 1;
+	run->options.spawn_limit = run->options.spawn_limit ? run->options.spawn_limit : 65536;
 	run->options.subgroup = run->options.subgroup ? run->options.subgroup : 32;
 	run->options.subgroup = run->options.subgroup < 64 ? run->options.subgroup : 64;
 	run->random = run->options.seed;
@@ -174,9 +175,22 @@ void interp_group_start(struct interp_run *run, struct interp_group *group)
 	}
 }
 
+/* What the lanes of a spawned slot did, for those that its retirement comes before. */
+static void remember(struct interp_run *run, struct interp_group *group)
+{
+	struct interp_clock **clocks = vyrec_alloc(group->lane_count * sizeof *clocks);
+	for (uint32_t k = 0; k < group->lane_count; k++)
+		clocks[k] = &group->lanes[k].clock;
+	interp_clock_meet(clocks, group->lane_count, &run->races);
+	interp_vector_add(&group->past, clocks[0]->known, &run->races);
+	free(clocks);
+}
+
 /* Gives a group's lanes and arrays back. */
 static void end_group(struct interp_run *run, struct interp_group *group)
 {
+	if (run && group->spawner && group->lanes)
+		remember(run, group);
 	for (uint32_t k = 0; group->lanes && k < group->lane_count; k++) {
 		struct interp_lane *lane = &group->lanes[k];
 		if (run && run->options.seed && lane->state == LANE_READY)
@@ -200,6 +214,7 @@ void interp_group_free(struct interp_group *group)
 {
 	end_group(NULL, group);
 	interp_vector_drop(group->spawner);
+	interp_vector_drop(group->past);
 	free(group);
 }
 
@@ -292,7 +307,7 @@ static bool pass_at_random(struct interp_run *run, void (*leave)(struct interp_r
 		do
 			take_turn(run, lane);
 		while (!run->stop && !is_over(group) && lane->state == LANE_READY && interp_random(run) % run->burst);
-		if (is_over(group) && run->spawned)
+		if (is_over(group) && run->slots)
 			break; /* its worker takes another slot */
 		if (is_over(group))
 			end_group(run, group);

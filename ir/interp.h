@@ -30,6 +30,7 @@ struct vyrec_interp_options {
 	vyrec_policy bounds;   /* what DEFAULT accesses do; DEFAULT = CHECKED */
 	bool detect_races;
 	uint32_t workers;      /* slots in flight at once when running many; 0 = 1 */
+	uint32_t spawn_limit;  /* slots spawned and not yet retired at once; 0 = 65536 */
 	/* `load(...)`: fills the destination; returns 0 or an errno. NULL: every load fails with ENOSYS. */
 	int (*load)(void *user, uint32_t resource, uint64_t offset, uint32_t bytes, uint32_t destination);
 	void *user;
@@ -46,6 +47,7 @@ struct vyrec_interp_result {
 	uint32_t race_count;   /* distinct pairs found; the first 16 are kept */
 	struct vyrec_race races[16];
 	uint32_t spawned;      /* slots that handlers spawned and that ran */
+	uint32_t faults;       /* slots that ended in FAULT, spawned ones among them */
 	uint32_t log_count;    /* records of log(), the first 64 kept */
 	uint32_t logs[64][4];
 	char message[256];
@@ -59,7 +61,8 @@ void vyrec_interp_program(struct vyrec_module *module, vyrec_unit program, const
 
 /* Runs slots of a set: each PUBLISHED slot once, `workers` at a time, in ring order otherwise; DONE or FAULT and result
  * words are written back to `slots`. Suspended slots go on later; spawned slots run too, after what their spawner did
- * before the spawn; nothing else orders two slots. EPOCH, for pause, starts at 0 and moves when no slot can run. */
+ * before the spawn, and before what it does behind a join and its end (interp_family.c); nothing else orders two slots.
+ * `slot` of a spawned one is below count + spawn_limit. EPOCH, for pause, starts at 0 and moves when no slot can run. */
 void vyrec_interp_slots(struct vyrec_module *module, vyrec_unit set, struct vyrec_interp_slot *slots, uint32_t count,
 			const struct vyrec_interp_buffer *buffers, uint32_t buffer_count,
 			const struct vyrec_interp_options *options, struct vyrec_interp_result *result);

@@ -36,7 +36,7 @@ struct interp_insn {
 	uint16_t fold; /* ATOMIC, COLLECTIVE: the vyrec_op that combines two values */
 	uint32_t dst, a, b, c, d;
 	uint32_t sym;	 /* place, opcode, name, first case */
-	uint32_t target; /* of a jump, or a count */
+	uint32_t target; /* of a jump; of a SPAWN without room, 0 = it faults; or a count */
 	vyrec_loc loc;
 	uint64_t imm;
 };

@@ -263,6 +263,13 @@ static void compile_spawn(struct compiler *c, const struct vyrec_stmt_node *s)
 		if (pair[0] == VYREC_ITEM_HANDLER && c->m->handlers[pair[1]].name == s->name)
 			i->sym = c->m->handlers[pair[1]].opcode;
 	}
+	if (s->body[0]) {
+		uint32_t end = 0, spawn = c->code->insn_count - 1;
+		interp_emit_jump(c, INTERP_JUMP, 0, &end, s->loc);
+		c->code->insns[spawn].target = c->code->insn_count;
+		compile_block(c, s->body[0]);
+		interp_bind_jumps(c, end);
+	}
 }
 
 /* Statements whose operands are plain registers: a..d are the expressions in order. */
@@ -311,6 +318,7 @@ static void compile_leaf(struct compiler *c, const struct vyrec_stmt_node *s)
 	    [VYREC_STMT_REQUEUE] = INTERP_SUSPEND,
 	    [VYREC_STMT_PAUSE] = INTERP_SUSPEND,
 	    [VYREC_STMT_LOAD] = INTERP_SUSPEND,
+	    [VYREC_STMT_JOIN] = INTERP_SUSPEND,
 	};
 	struct interp_insn *i = compile_simple(c, s, kinds[s->kind]);
 	if (s->kind == VYREC_STMT_RESULT)

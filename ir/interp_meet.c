@@ -173,6 +173,10 @@ void interp_release(struct interp_run *run, struct interp_group *group)
 static void suspend(struct interp_run *run, struct interp_group *group, const struct interp_insn *at)
 {
 	const struct interp_lane *lane = group->lanes;
+	if (at->op == VYREC_STMT_JOIN && interp_join(run, group)) {
+		interp_release(run, group);
+		return;
+	}
 	while (lane->state == LANE_ENDED)
 		lane++;
 	group->state = GROUP_SUSPENDED;

@@ -151,6 +151,17 @@ struct interp_vector *interp_clock_publish(struct interp_clock *clock, const str
 	return release(clock, log->shift);
 }
 
+void interp_vector_add(struct interp_vector **place, struct interp_vector *from, const struct interp_race_log *log)
+{
+	if (from)
+		vector_set(place, vector_join(*place, from, log->shift));
+}
+
+void interp_clock_learn(struct interp_clock *clock, struct interp_vector *from, const struct interp_race_log *log)
+{
+	acquire(clock, from, log->shift);
+}
+
 void interp_clock_finish(struct interp_clock *clock)
 {
 	vector_set(&clock->known, NULL);

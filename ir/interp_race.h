@@ -46,6 +46,10 @@ void interp_clock_fence(struct interp_clock *clock, vyrec_order order, const str
 /* All that happened before now, for a thread to start with; the caller drops it. */
 struct interp_vector *interp_clock_publish(struct interp_clock *clock, const struct interp_race_log *log);
 void interp_vector_drop(struct interp_vector *vector);
+/* Adds all that `from` holds to what the place holds; either may be NULL. */
+void interp_vector_add(struct interp_vector **place, struct interp_vector *from, const struct interp_race_log *log);
+/* All that `from` holds happened before what the lane does next. */
+void interp_clock_learn(struct interp_clock *clock, struct interp_vector *from, const struct interp_race_log *log);
 /* A copy starts: its accesses belong to the lane's second thread, until the wait. */
 struct interp_clock interp_clock_fork(struct interp_clock *clock, uint32_t thread, const struct interp_race_log *log);
 void interp_clock_join(struct interp_clock *clock, uint32_t thread, uint32_t until, const struct interp_race_log *log);

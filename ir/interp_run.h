@@ -68,7 +68,8 @@ struct interp_group {
 	uint32_t result_mask;
 	uint32_t suspended_by, until; /* vyrec_stmt_kind; the epoch of PAUSE */
 	uint32_t fault_code, fault_detail;
-	struct interp_vector *spawner; /* what it knows from its start, or NULL */
+	struct interp_vector *spawner; /* of a spawned slot: what it knows from its start, or NULL */
+	struct interp_vector *past;    /* of a spawned slot that has ended: what its lanes did */
 };
 
 struct interp_dispatch {
@@ -95,7 +96,7 @@ struct interp_run {
 	struct interp_race_log races;
 	struct interp_dispatch *dispatches;
 	uint32_t dispatch_count, dispatch_capacity;
-	struct interp_spawned *spawned; /* of slots: interp_slots.c */
+	struct interp_slots *slots; /* of a set: interp_slots.h; NULL for a program */
 };
 
 enum lane_stop { STOP_TURN, STOP_WAITS, STOP_ENDED, STOP_GROUP };
@@ -138,7 +139,8 @@ void interp_unbind(struct interp_run *run);
 /* Runs groups until all ended or the run stops. Takes new ones from `refill`, shows those that are over to `leave`. */
 void interp_schedule(struct interp_run *run, bool (*refill)(struct interp_run *run),
 		     void (*leave)(struct interp_run *run, struct interp_group *group));
-/* interp_slots.c */
-bool interp_spawn(struct interp_run *run, struct interp_lane *lane, uint32_t opcode);
+/* interp_family.c */
+bool interp_spawn(struct interp_run *run, struct interp_lane *lane, uint32_t opcode); /* false: no room */
+bool interp_join(struct interp_run *run, struct interp_group *group); /* true: there is nothing to wait for */
 
 #endif

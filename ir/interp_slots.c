@@ -1,30 +1,13 @@
-/* interp_slots.c - the slots of a set: which one a worker takes next, suspension, spawned slots.
+/* interp_slots.c - the slots of a set: which one a worker takes next, and suspension.
  *
  * Enters: slots as in the ring. Leaves: DONE with results, or FAULT with code and detail, in each that was PUBLISHED.
- * Invariant: a slot is one group; nothing orders two slots but the atomics that they use, and that a spawned slot comes
- * after what its spawner did before the spawn.
+ * Invariant: a slot is one group; nothing orders two slots but the atomics that they use, and what interp_family.c says
+ * of a slot and those that it spawned.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/interp_run.h"
-
-enum { MAX_QUEUED = 65536 }; /* spawned slots that nobody took yet */
-
-struct queued {
-	uint32_t words[16];
-	struct interp_vector *spawner; /* what happened before the spawn */
-};
-struct interp_spawned { /* all that slots need and programs do not */
-	struct vyrec_interp_slot *slots;
-	uint32_t slot_count, next;
-	struct queued *queue; /* those from `taken` on wait */
-	uint32_t queue_count, queue_capacity, taken;
-	struct interp_group **parked; /* suspended, oldest first */
-	uint32_t parked_count, parked_capacity;
-	uint32_t epoch;
-	struct interp_code **codes; /* by vyrec_handler */
-};
+#include "ir/interp_slots.h"
 
 static vyrec_handler find_handler(const struct interp_run *run, uint32_t opcode)
 {
@@ -53,29 +36,32 @@ static void write_fault(uint32_t *words, uint32_t code, uint32_t detail)
 }
 
 /* Makes a group of a slot; a slot that no handler takes faults at once. */
-static struct interp_group *start_slot(struct interp_run *run, uint32_t *words, uint32_t slot)
+static bool start_slot(struct interp_run *run, uint32_t index)
 {
-	struct interp_spawned *s = run->spawned;
-	vyrec_handler handler = find_handler(run, words[VYRE_SLOT_WORD_OPCODE]);
+	struct interp_slots *s = run->slots;
+	struct interp_slot *slot = &s->slots[index];
+	vyrec_handler handler = find_handler(run, slot->words[VYRE_SLOT_WORD_OPCODE]);
 	if (!handler) {
-		write_fault(words, VYRE_FAULT_UNKNOWN_OPCODE, words[VYRE_SLOT_WORD_OPCODE]);
-		return NULL;
+		write_fault(slot->words, VYRE_FAULT_UNKNOWN_OPCODE, slot->words[VYRE_SLOT_WORD_OPCODE]);
+		interp_slot_over(run, index, NULL);
+		return false;
 	}
 	if (!s->codes[handler])
 		s->codes[handler] = interp_compile(run->module, run->unit, handler, run->options.bounds);
 	struct interp_group *group = interp_group_add(run, s->codes[handler], lanes_of(run, handler));
-	memcpy(group->words, words, sizeof group->words);
-	group->slot = slot;
-	return group;
+	memcpy(group->words, slot->words, sizeof group->words);
+	group->slot = index;
+	group->spawner = slot->before;
+	slot->before = NULL;
+	return true;
 }
 
 static bool take_slot(struct interp_run *run)
 {
-	struct interp_spawned *s = run->spawned;
-	while (s->next < s->slot_count) {
+	struct interp_slots *s = run->slots;
+	while (s->next < s->ring_count) {
 		uint32_t k = s->next++;
-		if (s->slots[k].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_PUBLISHED &&
-		    start_slot(run, s->slots[k].words, k))
+		if (s->ring[k].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_PUBLISHED && start_slot(run, k))
 			return true;
 	}
 	return false;
@@ -83,23 +69,23 @@ static bool take_slot(struct interp_run *run)
 
 static bool take_spawned(struct interp_run *run)
 {
-	struct interp_spawned *s = run->spawned;
-	if (s->taken == s->queue_count)
+	struct interp_slots *s = run->slots;
+	if (s->taken == s->queue.count)
 		return false;
-	struct queued *q = &s->queue[s->taken];
-	struct interp_group *group = start_slot(run, q->words, s->slot_count + s->taken);
-	s->taken++;
+	uint32_t slot = s->queue.items[s->taken++];
+	if (2 * s->taken > s->queue.count) { /* half of the list is past: the rest moves to its start */
+		s->queue.count -= s->taken;
+		memmove(s->queue.items, s->queue.items + s->taken, s->queue.count * sizeof *s->queue.items);
+		s->taken = 0;
+	}
 	run->result->spawned++;
-	if (!group)
-		return true;
-	group->spawner = q->spawner;
-	q->spawner = NULL;
+	start_slot(run, slot);
 	return true;
 }
 
 static bool is_due(const struct interp_run *run, const struct interp_group *group)
 {
-	return group->suspended_by != VYREC_STMT_PAUSE || (int32_t)(run->spawned->epoch - group->until) >= 0;
+	return group->suspended_by != VYREC_STMT_PAUSE || (int32_t)(run->slots->epoch - group->until) >= 0;
 }
 
 /* A group keeps its serial, so the list of those present stays sorted. */
@@ -115,7 +101,7 @@ static void insert_group(struct interp_run *run, struct interp_group *group)
 
 static bool resume_one(struct interp_run *run)
 {
-	struct interp_spawned *s = run->spawned;
+	struct interp_slots *s = run->slots;
 	uint32_t due = 0, pick = 0;
 	for (uint32_t k = 0; k < s->parked_count; k++)
 		due += is_due(run, s->parked[k]);
@@ -128,12 +114,14 @@ static bool resume_one(struct interp_run *run)
 	memmove(s->parked + pick, s->parked + pick + 1, (--s->parked_count - pick) * sizeof(struct interp_group *));
 	group->state = GROUP_RUNS;
 	insert_group(run, group);
+	if (group->suspended_by == VYREC_STMT_JOIN)
+		interp_joined(run, group);
 	interp_release(run, group);
 	return true;
 }
 
 /* Nothing else can run: time passes until the first pause is over. */
-static void advance_epoch(struct interp_spawned *s)
+static void advance_epoch(struct interp_slots *s)
 {
 	uint32_t nearest = s->parked[0]->until - s->epoch;
 	for (uint32_t k = 1; k < s->parked_count; k++)
@@ -145,7 +133,7 @@ static void advance_epoch(struct interp_spawned *s)
 /* Keeps the workers busy: fresh slots in order, then what waits; a seed mixes them. */
 static bool refill_slots(struct interp_run *run)
 {
-	struct interp_spawned *s = run->spawned;
+	struct interp_slots *s = run->slots;
 	while (run->group_count < run->options.workers) {
 		bool late_first = run->options.seed && interp_random(run) % 2;
 		if (late_first && (resume_one(run) || take_spawned(run)))
@@ -159,51 +147,31 @@ static bool refill_slots(struct interp_run *run)
 	return run->group_count != 0;
 }
 
-static uint32_t *words_of_slot(struct interp_spawned *s, uint32_t slot)
+void interp_park(struct interp_slots *s, struct interp_group *group)
 {
-	return slot < s->slot_count ? s->slots[slot].words : s->queue[slot - s->slot_count].words;
+	s->parked = vyrec_grow(s->parked, &s->parked_capacity, s->parked_count + 1, sizeof(struct interp_group *));
+	s->parked[s->parked_count++] = group;
 }
 
 static void leave_slot(struct interp_run *run, struct interp_group *group)
 {
-	struct interp_spawned *s = run->spawned;
-	uint32_t *words = words_of_slot(s, group->slot);
+	struct interp_slots *s = run->slots;
+	uint32_t *words = s->slots[group->slot].words;
 	if (group->state == GROUP_SUSPENDED) {
-		s->parked =
-		    vyrec_grow(s->parked, &s->parked_capacity, s->parked_count + 1, sizeof(struct interp_group *));
-		s->parked[s->parked_count++] = group;
+		if (group->suspended_by != VYREC_STMT_JOIN) /* else its last child parks it */
+			interp_park(s, group);
 		return;
 	}
 	if (group->state == GROUP_FAULTED) {
 		write_fault(words, group->fault_code, group->fault_detail);
-		return;
+	} else {
+		for (unsigned k = 0; k < VYRE_SLOT_ARGS; k++)
+			if (group->result_mask >> k & 1)
+				words[VYRE_SLOT_WORD_ARG0 + k] = group->results[k];
+		words[VYRE_SLOT_WORD_STATUS] = VYRE_SLOT_DONE;
 	}
-	for (unsigned k = 0; k < VYRE_SLOT_ARGS; k++)
-		if (group->result_mask >> k & 1)
-			words[VYRE_SLOT_WORD_ARG0 + k] = group->results[k];
-	words[VYRE_SLOT_WORD_STATUS] = VYRE_SLOT_DONE;
-}
-
-bool interp_spawn(struct interp_run *run, struct interp_lane *lane, uint32_t opcode)
-{
-	struct interp_spawned *s = run->spawned;
-	const uint32_t *parent = lane->group->words;
-	if (s->queue_count - s->taken >= MAX_QUEUED) {
-		lane->trap_code = VYRE_FAULT_NO_SPACE;
-		lane->trap_detail = MAX_QUEUED;
-		return false;
-	}
-	s->queue = vyrec_grow(s->queue, &s->queue_capacity, s->queue_count + 1, sizeof *s->queue);
-	struct queued *q = &s->queue[s->queue_count++];
-	*q = (struct queued){.words = {[VYRE_SLOT_WORD_STATUS] = VYRE_SLOT_PUBLISHED,
-				       [VYRE_SLOT_WORD_OPCODE] = opcode,
-				       [VYRE_SLOT_WORD_TENANT] = parent[VYRE_SLOT_WORD_TENANT],
-				       [VYRE_SLOT_WORD_PRIORITY] = parent[VYRE_SLOT_WORD_PRIORITY]}};
-	memcpy(q->words + VYRE_SLOT_WORD_ARG0, lane->spawn_args, VYRE_SLOT_ARGS * sizeof *q->words);
-	memset(lane->spawn_args, 0, sizeof lane->spawn_args);
-	if (run->options.detect_races)
-		q->spawner = interp_clock_publish(&lane->clock, &run->races);
-	return true;
+	interp_slot_over(run, group->slot, group->past);
+	group->past = NULL;
 }
 
 static bool lanes_are_valid(struct interp_run *run)
@@ -229,20 +197,29 @@ void vyrec_interp_slots(struct vyrec_module *module, vyrec_unit set, struct vyre
 			const struct vyrec_interp_options *options, struct vyrec_interp_result *result)
 {
 	struct interp_run run;
-	struct interp_spawned s = {.slots = slots, .slot_count = count};
+	struct interp_slots s = {.ring = slots, .ring_count = count, .count = count};
 	interp_bind(&run, module, set, buffers, buffer_count, options, result);
 	s.codes = vyrec_alloc(module->handler_count * sizeof *s.codes);
-	run.spawned = &s;
+	s.slots = vyrec_grow(NULL, &s.capacity, count + 1, sizeof *s.slots);
+	for (uint32_t k = 0; k < count; k++)
+		memcpy(s.slots[k].words, slots[k].words, sizeof slots[k].words);
+	run.slots = &s;
 	if (!run.stop && lanes_are_valid(&run))
 		interp_schedule(&run, refill_slots, leave_slot);
 	for (uint32_t k = 0; k < s.parked_count; k++)
 		interp_group_free(s.parked[k]);
+	for (uint32_t k = 0; k < s.count; k++) {
+		if (s.slots[k].joining)
+			interp_group_free(s.slots[k].joining);
+		interp_vector_drop(s.slots[k].before);
+		interp_vector_drop(s.slots[k].after);
+	}
 	interp_unbind(&run);
-	for (uint32_t k = 0; k < s.queue_count; k++)
-		interp_vector_drop(s.queue[k].spawner);
 	for (uint32_t k = 1; k < module->handler_count; k++)
 		interp_code_free(s.codes[k]);
-	free(s.queue);
+	vyrec_list_free(&s.free);
+	vyrec_list_free(&s.queue);
+	free(s.slots);
 	free(s.parked);
 	free(s.codes);
 }

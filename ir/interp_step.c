@@ -172,7 +172,7 @@ static enum lane_stop land(struct interp_run *run, struct interp_lane *lane)
 		lane->pc = lane->catch_pc;
 		return STOP_TURN;
 	}
-	if (run->spawned) {
+	if (run->slots) {
 		group->state = GROUP_FAULTED;
 		group->fault_code = lane->trap_code;
 		group->fault_detail = lane->trap_detail;
@@ -229,7 +229,12 @@ static bool step_memory(struct interp_run *run, struct interp_lane *lane, const 
 		append_log(run, lane, i);
 		return true;
 	case INTERP_SPAWN:
-		return interp_spawn(run, lane, i->sym);
+		if (interp_spawn(run, lane, i->sym))
+			return true;
+		lane->pc = i->target ? i->target : lane->pc;
+		lane->trap_code = VYRE_FAULT_NO_SPACE;
+		lane->trap_detail = i->sym;
+		return i->target != 0;
 	case INTERP_TRAP:
 		raise_trap(lane, i);
 		return false;

@@ -265,7 +265,8 @@ struct vyrec_expr_node {
  *   REQUEUE     expr[0] priority u32
  *   PAUSE       expr[0] epoch u32
  *   LOAD        expr[0] resource u32, expr[1] offset u64, expr[2] bytes u32, expr[3] destination offset u32
- *   SPAWN       name: an op of the set; list/count: arguments
+ *   SPAWN       name: an op of the set; list/count: arguments; body[0] where there is no room (0 = FAULT 10)
+ *   JOIN
  */
 struct vyrec_stmt_node {
 	uint8_t kind;

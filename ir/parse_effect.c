@@ -1,4 +1,4 @@
-/* parse_effect.c - statements that are one line: barriers, copies, traps, records, and what only handlers do.
+/* parse_effect.c - statements that are one line (but for the else of a spawn): barriers, copies, traps, records, and what only handlers do.
  *
  * Each reads what stands behind its word into the node, as the table in module.h says, and returns false after an error.
  */
@@ -199,5 +199,12 @@ bool parser_stmt_spawn(struct parser *p, struct vyrec_stmt_node *node)
 			     callee.param_count == 1 ? "" : "s", n);
 	node->count = n < callee.param_count ? n : callee.param_count;
 	node->list = vyrec_add_refs(p->module, args, node->count);
-	return parser_close_group(p, TOKEN_RPAREN, "after the arguments of spawn");
+	if (!parser_close_group(p, TOKEN_RPAREN, "after the arguments of spawn"))
+		return false;
+	if (parser_at_word(p, "else")) {
+		vyrec_loc start = parser_here(p);
+		parser_advance(p);
+		node->body[0] = parser_block(p, start);
+	}
+	return true;
 }

@@ -385,6 +385,7 @@ static bool (*const readers[VYREC_STMT_COUNT])(struct parser *, struct vyrec_stm
     [VYREC_STMT_PAUSE] = parser_stmt_one_u32,
     [VYREC_STMT_LOAD] = parser_stmt_load_statement,
     [VYREC_STMT_SPAWN] = parser_stmt_spawn,
+    [VYREC_STMT_JOIN] = parse_nothing,
 };
 
 /* Words of other languages, and what to write instead. */
@@ -401,7 +402,7 @@ static bool foreign_word(struct parser *p)
 	    {"float", "write var name: f32"},
 	    {"const", "a const stands beside the ops, or use let"},
 	    {"fn", "a fn stands beside the ops"},
-	    {"else", "an else follows the '}' of an if"},
+	    {"else", "an else follows the '}' of an if, or a spawn"},
 	    {"case", "a case stands inside a switch"},
 	};
 	struct lexer second = p->lexer;
@@ -489,7 +490,7 @@ static bool parse_statement(struct parser *p, struct vyrec_list *list)
 		if (node.kind == VYREC_STMT_SWITCH)
 			parser_note_place(&layout->switch_ends, &layout->switch_end_capacity, stmt, p->switch_end);
 	}
-	if (!p->panic && !is_block_kind(node.kind))
+	if (!p->panic && !is_block_kind(node.kind) && !node.body[0])
 		parser_end_statement(p);
 	return good;
 }

@@ -247,6 +247,10 @@ static void put_spawn(struct printer *p, const struct vyrec_stmt_node *s)
 		print_expr(p, p->module->refs[s->list + i], CONTEXT_KNOWN);
 	}
 	print_text(p, ")");
+	if (!s->body[0])
+		return;
+	print_text(p, " else ");
+	print_block(p, s->body[0]);
 }
 
 static void put_memory_words(struct printer *p, const struct vyrec_stmt_node *s)
@@ -377,7 +381,7 @@ static void put_stmt(struct printer *p, vyrec_stmt stmt)
 	case VYREC_STMT_SPAWN:
 		put_spawn(p, s);
 		break;
-	default: /* words alone: continue, relax, yield */
+	default: /* words alone: continue, relax, yield, join */
 		print_text(p, text);
 	}
 }

@@ -249,7 +249,7 @@ static const struct {
     [VYREC_STMT_REQUEUE] = {E0, 0},
     [VYREC_STMT_PAUSE] = {E0, 0},
     [VYREC_STMT_LOAD] = {E0 | E1 | E2 | E3, 0},
-    [VYREC_STMT_SPAWN] = {0, LIST},
+    [VYREC_STMT_SPAWN] = {0, LIST | B0},
 };
 
 static unsigned parts_of(const struct vyrec_stmt_node *t)

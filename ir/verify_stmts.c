@@ -311,6 +311,8 @@ static void check_spawn(struct verify_body *b, const struct vyrec_stmt_node *t)
 	const struct vyrec_handler_node *h = &m->handlers[handler];
 	for (uint32_t i = 0; i < t->count; i++)
 		verify_expr(b, m->refs[t->list + i]);
+	if (t->body[0])
+		verify_block(b, t->body[0], true);
 	if (!handler || h->param_count != t->count) {
 		FAIL(b->v, V071, t->loc,
 		     "spawn of `%s` with %u arguments; name an op of the set and give what it takes",

@@ -310,6 +310,19 @@ static bool walk_switch(struct uniform *u, const struct vyrec_stmt_node *t)
 	return join(u, &b);
 }
 
+/* Some lanes find room, others do not. */
+static bool walk_spawn(struct uniform *u, const struct vyrec_stmt_node *t)
+{
+	for (uint32_t i = 0; i < t->count; i++)
+		value_of(u, u->m->refs[t->list + i]);
+	struct branches b = {.mark = now(u)};
+	u->divergent++;
+	end_branch(u, &b, true);
+	end_branch(u, &b, walk_block(u, t->body[0])); /* no else: the empty block 0 */
+	u->divergent--;
+	return join(u, &b);
+}
+
 static struct loop_facts *facts_of(struct uniform *u, vyrec_stmt stmt)
 {
 	if (!u->loop_index[stmt]) {
@@ -477,6 +490,8 @@ static bool walk_stmt(struct uniform *u, vyrec_stmt stmt)
 		return walk_if(u, t);
 	case VYREC_STMT_SWITCH:
 		return walk_switch(u, t);
+	case VYREC_STMT_SPAWN:
+		return walk_spawn(u, t);
 	case VYREC_STMT_FOR:
 	case VYREC_STMT_LOOP:
 		return walk_loop(u, stmt);
@@ -505,8 +520,6 @@ static bool walk_stmt(struct uniform *u, vyrec_stmt stmt)
 		for (unsigned i = 0; i < 4; i++)
 			if (t->expr[i])
 				value_of(u, t->expr[i]);
-		for (uint32_t i = 0; t->kind == VYREC_STMT_SPAWN && i < t->count; i++)
-			value_of(u, u->m->refs[t->list + i]);
 		return t->kind != VYREC_STMT_TRAP; /* a trap ends the slot for all its lanes: it takes none apart */
 	}
 }

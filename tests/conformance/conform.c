@@ -261,6 +261,11 @@ static void read_bounds(struct reader *r)
 		complain(r, "no bounds policy '%s'", word);
 }
 
+static void read_spawn_limit(struct reader *r)
+{
+	r->file->start.spawn_limit = (uint32_t)next_number(r);
+}
+
 static void add_expect(struct reader *r, struct conform_expect expect)
 {
 	struct conform_file *f = r->file;
@@ -357,7 +362,8 @@ static const struct {
 	const char *name;
 	void (*read)(struct reader *r);
 } directives[] = {
-    {"buffer", read_buffer}, {"slot", read_slot}, {"run", read_run}, {"bounds", read_bounds}, {"expect", read_expect},
+    {"buffer", read_buffer},	       {"slot", read_slot},	{"run", read_run}, {"bounds", read_bounds},
+    {"spawn_limit", read_spawn_limit}, {"expect", read_expect},
 };
 
 static bool read_directives(struct conform_file *file)

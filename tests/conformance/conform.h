@@ -6,6 +6,7 @@
  *   // slot OP ARG...                        publishes one slot (a set)
  *   // run X [Y [Z]]                         runs the program on that many workgroups
  *   // bounds POLICY                         what accesses without a policy do
+ *   // spawn_limit N                         slots spawned and not retired at once
  *   // expect NAME[I] = VALUE...             elements from I on
  *   // expect slot K result I = VALUE...     result words from I on; 64-bit values take two
  *   // expect slot K done                    no fault
@@ -31,6 +32,7 @@ struct conform_run {
 	bool is_program;
 	uint32_t workgroups[3]; /* of a program */
 	vyrec_policy bounds;
+	uint32_t spawn_limit; /* 0 = the backend's own */
 	struct vyrec_interp_buffer buffers[CONFORM_BUFFERS];
 	vyrec_type elements[CONFORM_BUFFERS];
 	uint32_t buffer_count;

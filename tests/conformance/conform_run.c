@@ -241,6 +241,7 @@ unsigned conform_run_interp(const struct conform_file *file)
 						       .seed = n % 2 * (n + 5),
 						       .bounds = file->start.bounds,
 						       .detect_races = true,
+						       .spawn_limit = file->start.spawn_limit,
 						       .workers = 1 + n % 2 * 2};
 		char who[64];
 		snprintf(who, sizeof who, "interpreter, %u lanes, seed %u", options.lanes, (unsigned)options.seed);

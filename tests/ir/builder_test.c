@@ -10,43 +10,59 @@
 
 #include "ir/ir.h"
 
-static const char text[] = "program all workgroup(4) {\n"
-			   "  buffer out: u32[]\n\n"
-			   "  shared s: u32[4]\n\n"
-			   "  body {\n"
-			   "    var n: u32 = 1\n"
-			   "    var half: f32 = 0.5\n"
-			   "    var a: u32[3]\n"
-			   "    a[0] = lane\n"
-			   "    s[lane] = a[0]\n"
-			   "    block done {\n"
-			   "      loop {\n"
-			   "        n = n + 1\n"
-			   "        if n < 3 {\n"
-			   "          continue\n"
-			   "        } else {\n"
-			   "          break\n"
-			   "        }\n"
-			   "      }\n"
-			   "      switch n {\n"
-			   "        case 3 {\n"
-			   "          break done\n"
-			   "        }\n"
-			   "        default {\n"
-			   "          n = 9\n"
-			   "        }\n"
-			   "      }\n"
-			   "    }\n"
-			   "    catch(code, detail) {\n"
-			   "      trap(n)\n"
-			   "    }\n"
-			   "    region \"end\" {\n"
-			   "      half = half + 1.5\n"
-			   "      atomic_add(out[0], code + detail)\n"
-			   "    }\n"
-			   "    out[1] = u32(half)\n"
-			   "  }\n"
-			   "}\n";
+static const char program_text[] = "program all workgroup(4) {\n"
+				   "  buffer out: u32[]\n\n"
+				   "  shared s: u32[4]\n\n"
+				   "  body {\n"
+				   "    var n: u32 = 1\n"
+				   "    var half: f32 = 0.5\n"
+				   "    var a: u32[3]\n"
+				   "    a[0] = lane\n"
+				   "    s[lane] = a[0]\n"
+				   "    block done {\n"
+				   "      loop {\n"
+				   "        n = n + 1\n"
+				   "        if n < 3 {\n"
+				   "          continue\n"
+				   "        } else {\n"
+				   "          break\n"
+				   "        }\n"
+				   "      }\n"
+				   "      switch n {\n"
+				   "        case 3 {\n"
+				   "          break done\n"
+				   "        }\n"
+				   "        default {\n"
+				   "          n = 9\n"
+				   "        }\n"
+				   "      }\n"
+				   "    }\n"
+				   "    catch(code, detail) {\n"
+				   "      trap(n)\n"
+				   "    }\n"
+				   "    region \"end\" {\n"
+				   "      half = half + 1.5\n"
+				   "      atomic_add(out[0], code + detail)\n"
+				   "    }\n"
+				   "    out[1] = u32(half)\n"
+				   "  }\n"
+				   "}\n";
+
+static const char set_text[] = "set family {\n"
+			       "  buffer out: u32[]\n\n"
+			       "  op top = 0x100 (n: u32) by lane {\n"
+			       "    spawn(leaf, 1, 2)\n"
+			       "    spawn(leaf, n, 4) else {\n"
+			       "      if n < 3 {\n"
+			       "        spawn(none) else {}\n"
+			       "      }\n"
+			       "      out[0] = n\n"
+			       "    }\n"
+			       "    join\n"
+			       "  }\n\n"
+			       "  op leaf = 0x101 (a: u32, b: u32) by lane {}\n\n"
+			       "  op none = 0x102 () by lane {}\n"
+			       "}\n";
 
 static vyrec_expr u(struct vyrec_builder *b, uint32_t value)
 {
@@ -99,6 +115,32 @@ static void build(struct vyrec_builder *b)
 	vyrec_build_program_end(b);
 }
 
+static void build_family(struct vyrec_builder *b)
+{
+	vyrec_build_set(b, "family");
+	vyrec_array out = vyrec_build_buffer(b, "out", VYREC_CLASS_PLAIN, VYREC_U32, 0);
+	vyrec_build_op_begin(b, "top", 0x100, VYRE_BY_LANE, 0);
+	vyrec_local n = vyrec_build_param(b, "n", VYREC_U32);
+	vyrec_build_spawn(b, "leaf", (vyrec_expr[]){u(b, 1), u(b, 2)}, 2);
+	vyrec_build_spawn(b, "leaf", (vyrec_expr[]){vyrec_build_get(b, n), u(b, 4)}, 2);
+	vyrec_build_spawn_else(b);
+	vyrec_build_if(b, vyrec_build_op2(b, VYREC_OP_lt_u, vyrec_build_get(b, n), u(b, 3)));
+	vyrec_build_spawn(b, "none", NULL, 0);
+	vyrec_build_spawn_else(b);
+	vyrec_build_end(b);
+	vyrec_build_end(b);
+	vyrec_build_store(b, out, u(b, 0), vyrec_build_get(b, n));
+	vyrec_build_end(b);
+	vyrec_build_stmt(b, &(struct vyrec_stmt_node){.kind = VYREC_STMT_JOIN});
+	vyrec_build_op_end(b);
+	vyrec_build_op_begin(b, "leaf", 0x101, VYRE_BY_LANE, 0);
+	vyrec_build_param(b, "a", VYREC_U32);
+	vyrec_build_param(b, "b", VYREC_U32);
+	vyrec_build_op_end(b);
+	vyrec_build_op_begin(b, "none", 0x102, VYRE_BY_LANE, 0);
+	vyrec_build_op_end(b);
+}
+
 static char *sound_text(struct vyrec_module *module)
 {
 	struct vyrec_diags diags = {0};
@@ -111,16 +153,15 @@ static char *sound_text(struct vyrec_module *module)
 	return vyrec_print(module, 0, &bytes);
 }
 
-static void built_is_what_the_text_says(void **state)
+static void expect_text(void (*make)(struct vyrec_builder *b), const char *text)
 {
 	struct vyrec_diags diags = {0};
-	(void)state;
 	struct vyrec_module *built = vyrec_module_create("all"), *parsed;
 	struct vyrec_builder b = vyrec_builder_begin(built);
-	build(&b);
-	parsed = vyrec_parse("all", text, sizeof text - 1, &diags);
+	make(&b);
+	parsed = vyrec_parse("all", text, strlen(text), &diags);
 	if (!parsed)
-		vyrec_diags_print(&diags, "all", text, sizeof text - 1, stderr);
+		vyrec_diags_print(&diags, "all", text, strlen(text), stderr);
 	char *want = sound_text(parsed), *have = sound_text(built);
 	assert_string_equal(have, want);
 	assert_string_equal(want, text);
@@ -129,6 +170,13 @@ static void built_is_what_the_text_says(void **state)
 	vyrec_module_destroy(built);
 	vyrec_module_destroy(parsed);
 	vyrec_diags_finish(&diags);
+}
+
+static void built_is_what_the_text_says(void **state)
+{
+	(void)state;
+	expect_text(build, program_text);
+	expect_text(build_family, set_text);
 }
 
 int main(void)

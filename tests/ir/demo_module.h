@@ -97,10 +97,13 @@ static inline void demo_single(struct demo *d)
 			 .kind = VYREC_STMT_LOAD,
 			 .expr = {demo_u32(d, 1), vyrec_build_get(b, wide), demo_u32(d, 64), demo_u32(d, 0)}});
 	vyrec_expr spawned[2] = {demo_u32(d, 4), vyrec_build_lit(b, VYREC_U64, UINT64_C(1) << 40)};
-	demo_stmt(d, (struct vyrec_stmt_node){.kind = VYREC_STMT_SPAWN,
-					      .name = vyrec_intern_z(d->m, "single"),
-					      .list = vyrec_add_refs(d->m, spawned, 2),
-					      .count = 2});
+	vyrec_build_spawn(b, "single", spawned, 2);
+	vyrec_build_spawn_else(b);
+	vyrec_build_if(b, vyrec_build_bool(b, true));
+	demo_stmt(d, (struct vyrec_stmt_node){.kind = VYREC_STMT_RELAX});
+	vyrec_build_end(b);
+	vyrec_build_end(b);
+	demo_stmt(d, (struct vyrec_stmt_node){.kind = VYREC_STMT_JOIN});
 	demo_stmt(d, (struct vyrec_stmt_node){.kind = VYREC_STMT_RESULT, .imm = 0, .expr = {vyrec_build_get(b, sum)}});
 	demo_stmt(d,
 		  (struct vyrec_stmt_node){.kind = VYREC_STMT_RESULT, .imm = 10, .expr = {vyrec_build_get(b, wide)}});

@@ -564,41 +564,6 @@ static void suspensions(void **state)
 	rig_close(&rig);
 }
 
-static void spawning(void **state)
-{
-	(void)state;
-	static const char text[] =
-	    SET(" op tree = 0x100 (depth: u32, big: u64) by lane {\n atomic_add(out[depth], u32(big >> 32))\n"
-		" if depth > 0 {\n spawn(tree, depth - 1, big)\n spawn(tree, depth - 1, big)\n }\n }\n"
-		" op flood = 0x101 () by lane {\n for i in 0 .. 70000 { spawn(leaf, i) }\n }\n"
-		" op leaf = 0x102 (i: u32) by lane { atomic_max(out[9], i) }");
-	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct rig rig = rig_parse(text);
-		uint32_t out[16] = {0};
-		rig_buffer(&rig, "out", out, 16);
-		rig.options.seed = seed;
-		rig.options.workers = 1 + seed % 3;
-		rig_slot(&rig, 0x100, 4, 0, 2);
-		rig_slots(&rig);
-		ASSERT_OK(rig);
-		assert_int_equal(rig.result.spawned, 30);
-		for (uint32_t d = 0; d <= 4; d++)
-			assert_int_equal(out[d], 2 * (16 >> d));
-		rig_close(&rig);
-	}
-	struct rig rig = rig_parse(text);
-	uint32_t out[16] = {0};
-	rig.options.detect_races = false;
-	rig_buffer(&rig, "out", out, 16);
-	uint32_t *flood = rig_slot(&rig, 0x101, 0, 0, 0);
-	rig_slots(&rig);
-	ASSERT_OK(rig);
-	assert_int_equal(flood[4], VYRE_FAULT_NO_SPACE);
-	assert_int_equal(rig.result.spawned, 65536); /* what was queued still runs */
-	assert_int_equal(out[9], 65535);
-	rig_close(&rig);
-}
-
 /* The seed decides the order and nothing else does; different seeds do differ. */
 static void seeds(void **state)
 {
@@ -639,7 +604,6 @@ int main(void)
 	    cmocka_unit_test(slots),
 	    cmocka_unit_test(shared_is_zeroed),
 	    cmocka_unit_test(suspensions),
-	    cmocka_unit_test(spawning),
 	    cmocka_unit_test(seeds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

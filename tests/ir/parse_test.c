@@ -189,6 +189,8 @@ static void bodies_that_parse(void **state)
 	    "for k in 0..x { a[k] = k }",
 	    "switch i { case -1, 2 { a[0] = 1 } default {} }",
 	    "spawn(two, 5); result(0, x); yield",
+	    "spawn(two, 5) else { a[0] = 1 } join; spawn(two, 6)\n else {}\n join\n yield",
+	    "if q { spawn(two, 5) } else { spawn(two, 6) else { return } }",
 	    "if q { let t = 1; a[0] = t } if !q { let t = 2; a[0] = t }", /* disjoint blocks may share a name */
 	    "var z: u8[4]; z[0] = 300; z[x] = b[1]",
 	    "let sin = y; f[0] = sin(sin)", /* a local and a prelude fn live apart */
@@ -254,6 +256,13 @@ static const struct {
     {"return 3", 8, "only a fn returns a value"},
     {"spawn(two)", 7, "op two takes 1 argument, not 0"},
     {"spawn(three)", 7, "no op 'three' in this set"},
+    {"spawn(two, 1) else a[0] = 1", 20, "to open a block"},
+    {"spawn(two, 1) { a[0] = 1 }", 15, "after the end of the statement"},
+    {"spawn(two, 1) else { let t = 1 } a[0] = t", 41, "no value 't' is visible here"},
+    {"x = 1 else { }", 7, "after the end of the statement"},
+    {"else { }", 1, "an else follows the '}' of an if, or a spawn"},
+    {"join(1)", 5, "after the end of the statement"},
+    {"let join = 1", 5, "'join' is a word of the language"},
     {"switch y { }", 8, "it takes u32 or i32"},
     {"switch x { foo }", 12, "write case or default"},
     {"result(12, x)", 8, "the greatest is 11"},

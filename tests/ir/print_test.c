@@ -102,6 +102,8 @@ static void canonical_text(void **state)
 	    {"log(1, \"a\\x22\\n\", x, 2)", "log(1, \"a\\\"\\n\", x, 2)"},
 	    {"opaque \"e\" \"DE AD\"", "opaque \"e\" \"dead\""},
 	    {"if q{}", "if q {}"},
+	    {"spawn(o,1,i,q)else{}join", "spawn(o, 1, i, q) else {}\n    join"},
+	    {"spawn(o,1,2,q)\nelse{a[0]=1}yield", "spawn(o, 1, 2, q) else {\n      a[0] = 1\n    }\n    yield"},
 	    {"result(0,i64(1))", "result(0, i64(1))"},
 	    {"for k in i32(0)..5{}", "for k in i32(0) .. 5 {}"},
 	    {"for k in 0..i{}", "for k in 0 .. i {}"},

@@ -17,6 +17,7 @@ static const char head[] = "set s {\n"
 			   "fn meet_if(x: u32) { if x > 0 { barrier } }\n"
 			   "fn answer(x: u32) { result(2, x) }\n"
 			   "fn noisy(x: u32) -> u32 { return x + data[0] }\n"
+			   "fn spawn_some(x: u32) -> u32 { spawn(o, x) else { return 9 }\n return x }\n"
 			   "op o = 0x100 (n: u32) by workgroup {\n";
 static const char tail[] = "\n}\n}\n";
 
@@ -84,6 +85,19 @@ static const struct {
     /* suspension, results, returns */
     {"", "yield\n requeue(n)\n pause(n)\n load(n, 0, 64, 0)"},
     {"V081", "if lane == 0 { yield }"},
+    {"", "if lane == 0 { spawn(o, n) }\n join"},
+    {"", "spawn(o, lane) else { atomic_add(data[0], 1) }\n join\n barrier"},
+    {"V081", "if lane == 0 { join }"},
+    {"V081", "spawn(o, n) else { yield }"},
+    {"V081", "spawn(o, n) else { join }"},
+    {"V080", "spawn(o, n) else { barrier }"},
+    {"V083", "spawn(o, n) else { return }"},
+    {"", "spawn(o, n) else { trap(1) }\n barrier"},
+    {"V080", "var x: u32\n spawn(o, n) else { x = 1 }\n if x == 1 { barrier }"},
+    {"", "var x: u32\n spawn(o, n) else { x = 1 }\n x = n\n if x == 1 { barrier }"},
+    {"V080", "for i in 0 .. n { spawn(o, i) else { break }\n barrier }"},
+    {"", "for i in 0 .. n { spawn(o, i) else { break } }\n barrier"},
+    {"V080", "if spawn_some(n) > 3 { barrier }"},
     {"V081", "requeue(lane)"},
     {"V081", "load(1, 0, 64, lane)"},
     {"", "result(0, reduce_add(lane))"},

@@ -569,6 +569,77 @@ static void feed_without_row(struct demo *d)
 	d->m->units[d->set].feed = VYRE_FEED_COUNT;
 }
 
+static struct vyrec_stmt_node *spawn_with_else(struct demo *d)
+{
+	for (uint32_t i = 1; i < d->m->stmt_count; i++)
+		if (d->m->stmts[i].kind == VYREC_STMT_SPAWN && d->m->stmts[i].body[0])
+			return &d->m->stmts[i];
+	fail_msg("no spawn with an else");
+	return NULL;
+}
+
+static void spawn_with_two_bodies(struct demo *d)
+{
+	vyrec_block more = vyrec_add_block(d->m, NULL, 0);
+	spawn_with_else(d)->body[1] = more;
+}
+
+static void else_of_two_spawns(struct demo *d)
+{
+	struct vyrec_stmt_node spawn = *spawn_with_else(d);
+	vyrec_expr args[2] = {demo_u32(d, 1), vyrec_build_lit(&d->b, VYREC_U64, 2)};
+	spawn.list = vyrec_add_refs(d->m, args, 2);
+	in_single(d, spawn);
+}
+
+static void break_out_of_else(struct demo *d)
+{
+	put_first(d, spawn_with_else(d)->body[0], when(d, yes(d), STMT(.kind = VYREC_STMT_BREAK)));
+}
+
+static void else_hides_a_name(struct demo *d)
+{
+	put_first(d, spawn_with_else(d)->body[0],
+		  STMT(.kind = VYREC_STMT_VAR, .local = local(d, "n", VYREC_LOCAL_VAR, VYREC_U32)));
+}
+
+static void else_of_the_wrong_type(struct demo *d)
+{
+	put_first(d, spawn_with_else(d)->body[0],
+		  STMT(.kind = VYREC_STMT_STORE, .array = d->plain, .expr = {yes(d), demo_u32(d, 1)}));
+}
+
+static void join_in_a_fn(struct demo *d)
+{
+	put_first(d, d->m->fns[d->twice].body, STMT(.kind = VYREC_STMT_JOIN));
+}
+
+static void join_in_a_program(struct demo *d)
+{
+	put_first(d, d->m->units[d->program].body, STMT(.kind = VYREC_STMT_JOIN));
+}
+
+static void join_with_an_operand(struct demo *d)
+{
+	in_single(d, STMT(.kind = VYREC_STMT_JOIN, .expr = {demo_u32(d, 1)}));
+}
+
+static void join_apart(struct demo *d)
+{
+	in_whole(d, when(d, first_lane(d), STMT(.kind = VYREC_STMT_JOIN)));
+}
+
+static void spawn_of_too_few(struct demo *d)
+{
+	spawn_with_else(d)->count = 1;
+}
+
+static void spawn_of_the_wrong_type(struct demo *d)
+{
+	vyrec_expr args[2] = {demo_u32(d, 1), demo_u32(d, 2)};
+	spawn_with_else(d)->list = vyrec_add_refs(d->m, args, 2);
+}
+
 static const struct {
 	const char *name;
 	enum rule rule;
@@ -586,6 +657,17 @@ static const struct {
     {"two fns call each other", V057, recursion_of_two},
     {"break to what is no label", V053, label_not_around},
     {"copy to a const buffer", V060, copy_to_const},
+    {"a spawn with two bodies", V006, spawn_with_two_bodies},
+    {"an else that two spawns own", V002, else_of_two_spawns},
+    {"a break in an else without a loop", V053, break_out_of_else},
+    {"an else that hides a name", V051, else_hides_a_name},
+    {"a wrong index in an else", V033, else_of_the_wrong_type},
+    {"a spawn of too few arguments", V071, spawn_of_too_few},
+    {"a spawn of another type", V071, spawn_of_the_wrong_type},
+    {"a join in a fn", V068, join_in_a_fn},
+    {"a join in a program", V065, join_in_a_program},
+    {"a join with an operand", V006, join_with_an_operand},
+    {"a join of one lane", V081, join_apart},
     {"a feature that no row has", V023, feature_without_row},
     {"frames without records", V023, frames_without_records},
     {"a frame too wide", V023, frames_too_wide},
