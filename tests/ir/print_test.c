@@ -482,11 +482,15 @@ static void lowered_programs_come_back(void **state)
 static void feeds_come_back(void **state)
 {
 	(void)state;
-	static const char *const heads[] = {"", " feed slots", " feed live(0x02, 0)", " feed priority(0x1ff, 65536)",
-					    " feed tasks(0x02, 1)"};
-	for (unsigned feed = 0; feed < VYRE_FEED_COUNT; feed++) {
+#define X(name, value, text) [value] = text,
+	static const char *const feeds[] = {VYRE_FEED_LIST(X)};
+#undef X
+	static const char *const brackets[] = {"", "(0x02, 0)", "(0x1ff, 65536)", "(0x02, 1)"};
+	for (unsigned i = 0; i < 4 * VYRE_FEED_COUNT - 3; i++) {
 		char text[128], *out;
-		int bytes = snprintf(text, sizeof text, "program p workgroup(1)%s {\n  body {}\n}\n", heads[feed]);
+		unsigned feed = (i + 3) / 4;
+		int bytes = snprintf(text, sizeof text, "program p workgroup(1)%s%s%s {\n  body {}\n}\n",
+				     feed ? " feed " : "", feed ? feeds[feed] : "", feed ? brackets[i % 4] : "");
 		struct vyrec_module *m = parse_or_fail(text, (size_t)bytes);
 		assert_int_equal(m->units[1].feed, feed);
 		vyrec_module_destroy(round_trip(m, 0, &out));
