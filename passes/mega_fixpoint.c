@@ -185,7 +185,10 @@ static struct vyrec_module *make_template(struct fixpoint *g, const struct vyrec
 		options->one_lane || !options->lanes ? 1 : options->lanes);
 	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
 		fprintf(f, "const %s: u32 = %u\n", constants[i].name, constants[i].value);
-	fprintf(f, "buffer current: %s[]\nbuffer next: %s[]\n%s\n%s\n}\n", element, element, vyrec_mega_fixpoint_text,
+	fprintf(f, "buffer current: %s[]\nbuffer next: %s[]\n", element, element);
+	fprintf(f, "buffer changed: live u32[2]\nbuffer report: live u32[%d]\nbuffer launch: u32[%d]\n",
+		VYRE_REPORT_WORDS, VYRE_LAUNCH_WORDS);
+	fprintf(f, "%s\n%s\n}\n", vyrec_mega_fixpoint_text,
 		options->one_lane ? vyrec_mega_meet_cpu_text : vyrec_mega_meet_device_text);
 	fclose(f);
 	struct vyrec_module *template = vyrec_parse("fixpoint", text, bytes, g->diags);
