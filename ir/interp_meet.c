@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ir/eval.h"
 #include "ir/interp_run.h"
@@ -181,6 +182,7 @@ static void suspend(struct interp_run *run, struct interp_group *group, const st
 		lane++;
 	group->state = GROUP_SUSPENDED;
 	group->suspended_by = at->op;
+	memset(group->bytes, 0, group->code->shared_bytes); /* another workgroup may go on, and what it had is not its own */
 	if (at->op == VYREC_STMT_PAUSE)
 		group->until = (uint32_t)operand(lane, at->a);
 	if (at->op != VYREC_STMT_LOAD)

@@ -39,6 +39,12 @@ void vyrec_become_get(struct vyrec_module *m, vyrec_expr e, vyrec_local local);
 /* Makes `e` a copy of another node (its operands now belong to e); the place stays. */
 void vyrec_become(struct vyrec_module *m, vyrec_expr e, vyrec_expr other);
 
+/* Values as 32-bit words, low word first (words.c): how many; a value of such words; the words of a value, where two
+ * need a let at the end of the list. */
+uint32_t vyrec_words_of(vyrec_type type);
+vyrec_expr vyrec_from_words(struct vyrec_module *m, vyrec_type type, vyrec_expr low, vyrec_expr high);
+uint32_t vyrec_to_words(struct vyrec_module *m, struct vyrec_list *out, vyrec_expr value, vyrec_expr words[2]);
+
 /* ---- reaching -------------------------------------------------------------------------------------------------------- */
 
 /* Bodies of all units, in order of the text: programs, handlers, fns. Start from {0}. */
