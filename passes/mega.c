@@ -115,7 +115,7 @@ static void find_places(struct vyrec_mega *g)
 #define X(name) g->name = find_local(g, #name);
 	VYREC_MEGA_LOCALS(X)
 #undef X
-#define X(name) g->name = g->fns + find_fn(g, #name);
+#define X(name) g->name = find_fn(g, #name) ? g->fns + find_fn(g, #name) : 0;
 	VYREC_MEGA_FNS(X)
 #undef X
 }

@@ -52,7 +52,8 @@ struct vyrec_mega_site {
 #define VYREC_MEGA_LOCALS(X) \
 	X(stop) X(stop_pc) X(stop_a) X(stop_b) X(stop_c) X(stop_d) X(stop_e) X(resume)
 /* Functions of the template that cases call. */
-#define VYREC_MEGA_FNS(X) X(append_log) X(unknown_opcode) X(slot_word) X(set_slot_word)
+#define VYREC_MEGA_FNS(X) \
+	X(append_log) X(unknown_opcode) X(slot_word) X(set_slot_word) X(frame_open) X(frame_get) X(frame_set)
 
 /* One assembly. */
 struct vyrec_mega {
@@ -70,7 +71,7 @@ struct vyrec_mega {
 #define X(name) vyrec_local name;
 	VYREC_MEGA_LOCALS(X)
 #undef X
-#define X(name) vyrec_fn name;
+#define X(name) vyrec_fn name; /* 0: this template has none */
 	VYREC_MEGA_FNS(X)
 #undef X
 	bool failed;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/mega.h"
+#include "passes/suspend.h"
 #include "runtime/abi/opcode.h"
 
 /* One case. */
@@ -73,53 +73,6 @@ static vyrec_stmt store_arg(struct maker *mk, unsigned k, vyrec_expr value)
 	if (mk->inner)
 		return let(m, vyrec_add_local(m, vyrec_fresh_name(m, "dropped"), VYREC_LOCAL_LET, VYREC_U32, 0), value);
 	return effect(m, call_on_slot(mk, mk->g->set_slot_word, VYRE_SLOT_WORD_ARG0 + k, value));
-}
-
-/* ---- values and slot words ---------------------------------------------------------------------------------------------- */
-
-static vyrec_expr from_words(struct vyrec_module *m, vyrec_type type, vyrec_expr low, vyrec_expr high)
-{
-	switch (type) {
-	case VYREC_BOOL:
-		return vyrec_make_op(m, VYREC_OP_to_bool_i, low, 0, 0);
-	case VYREC_I32:
-		return vyrec_make_op(m, VYREC_OP_to_i32_i, low, 0, 0);
-	case VYREC_F32:
-		return vyrec_make_op(m, VYREC_OP_bits_f32_u, low, 0, 0);
-	case VYREC_U64:
-	case VYREC_I64:
-	case VYREC_F64: {
-		vyrec_expr upper = vyrec_make_op(m, VYREC_OP_shl, vyrec_make_op(m, VYREC_OP_to_u64_u, high, 0, 0),
-						 vyrec_make_lit(m, VYREC_U64, 32, 0), 0);
-		vyrec_expr bits =
-		    vyrec_make_op(m, VYREC_OP_or_i, upper, vyrec_make_op(m, VYREC_OP_to_u64_u, low, 0, 0), 0);
-		return type == VYREC_I64   ? vyrec_make_op(m, VYREC_OP_to_i64_u, bits, 0, 0)
-		       : type == VYREC_F64 ? vyrec_make_op(m, VYREC_OP_bits_f64_u, bits, 0, 0)
-					   : bits;
-	}
-	default:
-		return low;
-	}
-}
-
-static unsigned words_of(vyrec_type type)
-{
-	return vyrec_type_bytes(type) > 4 ? 2 : 1;
-}
-
-/* A value of up to 32 bits as a slot word. */
-static vyrec_expr to_word(struct vyrec_module *m, vyrec_type type, vyrec_expr value)
-{
-	switch (type) {
-	case VYREC_BOOL:
-		return vyrec_make_op(m, VYREC_OP_to_u32_b, value, 0, 0);
-	case VYREC_I32:
-		return vyrec_make_op(m, VYREC_OP_to_u32_i, value, 0, 0);
-	case VYREC_F32:
-		return vyrec_make_op(m, VYREC_OP_bits_u32_f, value, 0, 0);
-	default:
-		return value;
-	}
 }
 
 /* ---- rewriting a handler's body ------------------------------------------------------------------------------------------ */
@@ -215,26 +168,18 @@ static void refuse(struct maker *mk, const struct vyrec_stmt_node *n)
 static void rewrite_result(struct maker *mk, vyrec_stmt s)
 {
 	struct vyrec_module *m = mk->g->m;
-	struct vyrec_stmt_node n = m->stmts[s];
-	vyrec_type type = m->exprs[n.expr[0]].type;
-	if (words_of(type) == 1) {
-		vyrec_stmt stored = store_arg(mk, (unsigned)n.imm, to_word(m, type, n.expr[0]));
-		m->stmts[s] = m->stmts[stored];
-		m->stmts[s].loc = n.loc;
-		return;
-	}
-	vyrec_local bits = vyrec_add_local(m, vyrec_fresh_name(m, "bits"), VYREC_LOCAL_LET, VYREC_U64, 0);
-	vyrec_expr value = type == VYREC_I64   ? vyrec_make_op(m, VYREC_OP_to_u64_s, n.expr[0], 0, 0)
-			   : type == VYREC_F64 ? vyrec_make_op(m, VYREC_OP_bits_u64_f, n.expr[0], 0, 0)
-					       : n.expr[0];
-	vyrec_expr low = vyrec_make_op(m, VYREC_OP_to_u32_i, vyrec_make_get(m, bits, 0), 0, 0);
-	vyrec_expr high = vyrec_make_op(
-	    m, VYREC_OP_to_u32_i,
-	    vyrec_make_op(m, VYREC_OP_shr_u, vyrec_make_get(m, bits, 0), vyrec_make_lit(m, VYREC_U64, 32, 0), 0), 0, 0);
-	vyrec_stmt body[3] = {let(m, bits, value), store_arg(mk, (unsigned)n.imm, low),
-			      store_arg(mk, (unsigned)n.imm + 1, high)};
-	vyrec_block block = vyrec_add_block(m, body, 3);
-	m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_BLOCK, .loc = n.loc, .body = {block}};
+	const struct vyrec_stmt_node n = m->stmts[s];
+	struct vyrec_list out = {0};
+	vyrec_expr words[2];
+	uint32_t count = vyrec_to_words(m, &out, n.expr[0], words);
+	for (uint32_t k = 0; k < count; k++)
+		vyrec_list_push(&out, store_arg(mk, (unsigned)n.imm + k, words[k]));
+	vyrec_block block = vyrec_make_block(m, &out);
+	if (count == 1)
+		m->stmts[s] = m->stmts[vyrec_block_stmt(m, block, 0)];
+	else
+		m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_BLOCK, .body = {block}};
+	m->stmts[s].loc = n.loc;
 }
 
 static void rewrite_log(struct maker *mk, vyrec_stmt s)
@@ -265,7 +210,8 @@ static void rewrite_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
 		rewrite_log(mk, s);
 		break;
 	default:
-		if ((vyrec_stmt_get_info(n->kind)->flags & VYREC_IS_SUSPEND) || n->kind == VYREC_STMT_SPAWN)
+		if (((vyrec_stmt_get_info(n->kind)->flags & VYREC_IS_SUSPEND) && !mk->g->frame_open) ||
+		    n->kind == VYREC_STMT_SPAWN)
 			refuse(mk, n);
 		break;
 	}
@@ -301,11 +247,11 @@ static void push_arguments(struct maker *mk, const struct vyrec_list *locals, st
 	for (uint32_t i = 0; i < locals->count; i++) {
 		vyrec_local p = locals->items[i];
 		vyrec_type type = m->locals[p].type;
-		unsigned words = words_of(type);
+		unsigned words = vyrec_words_of(type);
 		vyrec_expr low = vyrec_make_get(m, arg_local(mk, word), 0);
 		vyrec_expr high = words == 2 ? vyrec_make_get(m, arg_local(mk, word + 1), 0) : 0;
 		m->locals[p].kind = VYREC_LOCAL_LET;
-		vyrec_list_push(&params, let(m, p, from_words(m, type, low, high)));
+		vyrec_list_push(&params, let(m, p, vyrec_from_words(m, type, low, high)));
 		word += words;
 	}
 	for (unsigned k = 0; k < VYRE_SLOT_ARGS && mk->arg_array; k++)
@@ -367,22 +313,46 @@ static vyrec_block take_body(struct maker *mk, struct vyrec_list *params)
 	return body;
 }
 
+/* Arguments and body, entered again where it has left. The set's frames are as large as the largest. */
+static void split(struct vyrec_mega *g, vyrec_block block)
+{
+	const struct vyrec_suspend_env env = {
+	    .slot = g->run.slot_index,
+	    .resume = g->resume,
+	    .stop = g->stop,
+	    .pc = g->stop_pc,
+	    .operand = {g->stop_a, g->stop_b, g->stop_c, g->stop_d, g->stop_e},
+	    .frame_open = g->frame_open,
+	    .frame_get = g->frame_get,
+	    .frame_set = g->frame_set,
+	};
+	struct vyrec_suspend_info info;
+	vyrec_suspend_split(g->m, &env, block, &info);
+	if (info.frame_words > g->shape.frame_words)
+		g->shape.frame_words = info.frame_words;
+}
+
 vyrec_block vyrec_mega_case(struct vyrec_mega *g, const struct vyrec_mega_site *site, vyrec_handler handler)
 {
 	struct vyrec_module *m = g->m;
 	struct maker mk = {.g = g, .handler = handler, .site = site, .inner = site == &g->packed};
-	struct vyrec_list stmts = {0}, params = {0};
+	struct vyrec_list stmts = {0}, once = {0}, params = {0};
 	const struct vyrec_walker walker = {rewrite_stmt, rewrite_expr, &mk};
 	const struct vyrec_handler_node h = m->handlers[handler];
 	vyrec_block body = take_body(&mk, &params);
 	vyrec_walk_block(m, body, &walker);
 	push_window_check(&mk, h.opcode, &stmts);
-	push_arguments(&mk, &params, &stmts);
-	for (uint32_t i = 0; i < h.shared_count; i++)
+	for (uint32_t i = 0; i < h.shared_count; i++) /* also when it goes on: what stands there is another slot's */
 		vyrec_list_push(&stmts, zero_array(m, m->refs[h.shared + i]));
-	vyrec_list_push(&stmts, vyrec_add_stmt(m, &(struct vyrec_stmt_node){
-						      .kind = VYREC_STMT_BLOCK, .local = mk.label, .body = {body}}));
+	push_arguments(&mk, &params, &once);
+	vyrec_list_push(&once, vyrec_add_stmt(m, &(struct vyrec_stmt_node){
+						     .kind = VYREC_STMT_BLOCK, .local = mk.label, .body = {body}}));
 	vyrec_list_free(&params);
+	vyrec_block block = vyrec_make_block(m, &once);
+	if (!mk.inner && g->frame_open)
+		split(g, block);
+	for (uint32_t i = 0; i < m->blocks[block].count; i++)
+		vyrec_list_push(&stmts, vyrec_block_stmt(m, block, i));
 	return vyrec_make_block(m, &stmts);
 }
 

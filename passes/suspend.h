@@ -6,26 +6,7 @@
  */
 #ifndef VYREC_PASSES_SUSPEND_H
 #define VYREC_PASSES_SUSPEND_H
-#include "passes/make.h"
-
-/* Why a handler left before its end. The rows that a statement of the language stands for have its name; the last two
- * are for ops of the scheduler's own.
- *   name     value  operands */
-#define VYREC_STOP_LIST(X) \
-	X(NOTHING, 0, "it has not left") \
-	X(YIELD,   1, "") \
-	X(REQUEUE, 2, "the priority") \
-	X(PAUSE,   3, "the epoch") \
-	X(LOAD,    4, "the resource; the offset, low word first; bytes; the offset in the destination") \
-	X(JOIN,    5, "") \
-	X(FENCE,   6, "places still to look at (BATCH_FENCE)") \
-	X(MISS,    7, "the resource; 1 = a prefetch, nobody waits; the rest from the slot's words (LOAD_MISS)")
-enum {
-#define X(name, value, operands) VYREC_STOP_##name = value,
-	VYREC_STOP_LIST(X)
-#undef X
-	VYREC_STOP_OPERANDS = 5,
-};
+#include "passes/mega.h"
 
 /* Where the handler will stand: locals and fns of the program that takes it over. */
 struct vyrec_suspend_env {
