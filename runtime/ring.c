@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "abi/control.h"
 #include "abi/queue.h"
 #include "alloc.h"
 #include "live.h"

@@ -224,25 +224,4 @@ static inline uint32_t vyre_live_base(uint32_t observables)
 	       VYRE_LIVE_LINE_WORDS;
 }
 
-/* Fills a control buffer for a live ring: `words` must hold vyre_live_base(observables) + VYRE_LIVE_WORDS words.
- * tenants: ids 0..tenants-1 may run, at most 29. */
-static inline void vyre_control_encode_live(uint32_t *words, uint32_t tenants, uint32_t observables, uint32_t slots)
-{
-	uint32_t base = vyre_live_base(observables), part = slots / 5, rest = slots % 5, i;
-	for (i = 0; i < base + VYRE_LIVE_WORDS; i++)
-		words[i] = 0;
-	words[VYRE_CONTROL_TENANT_BASE] = VYRE_CONTROL_TENANT_MASK;
-	for (i = 0; i < tenants && i < VYRE_TENANT_MASKS; i++)
-		words[VYRE_CONTROL_TENANT_MASK + i] = 0xFFFFFFFFu;
-	for (i = 0; i < tenants && i < 32; i++)
-		words[VYRE_CONTROL_TENANT_QUOTA + i] = VYRE_TENANT_QUOTA_DEFAULT;
-	for (i = 0; i < 6; i++) /* the remainder goes to NORMAL, the third partition */
-		words[VYRE_CONTROL_PARTITIONS + i] = part * i + (i > 2 ? rest : 0);
-	words[VYRE_CONTROL_EXT_BASE] = base;
-	words[VYRE_CONTROL_ABI_VERSION] = VYRE_ABI_VERSION_NOW;
-	words[VYRE_CONTROL_CONTROL_WORDS] = VYRE_CONTROL_MIN_WORDS + observables;
-	words[VYRE_CONTROL_RING_SLOTS] = slots;
-	words[VYRE_CONTROL_TENANT_LIMIT] = tenants < (uint32_t)VYRE_TENANT_MASKS ? tenants : (uint32_t)VYRE_TENANT_MASKS;
-}
-
 #endif

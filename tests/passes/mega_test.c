@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "passes/passes.h"
+#include "runtime/abi/control.h"
 #include "runtime/abi/cpu.h"
 #include "runtime/abi/ring.h"
 

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "abi/control.h"
 #include "bench_rig.h"
 #include "live.h"
 
