@@ -36,7 +36,7 @@ static uint32_t first_own_row(const struct vyre_kernel *kernel)
 	return kernel->unit->feed == VYRE_FEED_LIVE ? kernel->ring_row_count : 0;
 }
 
-/* A set's table starts with the ring's buffers, whoever brings them. */
+/* A set's table starts with the ring's buffers, whoever brings them; a fixpoint has no slots and so no ring. */
 static vyre_status find_ring_rows(struct vyre_kernel *kernel)
 {
 	static const struct {
@@ -54,7 +54,8 @@ static vyre_status find_ring_rows(struct vyre_kernel *kernel)
 		const struct vyre_blob_buffer *row = &kernel->rows[next];
 
 		kernel->ring_rows[i] = VYRE_NO_ROW;
-		if (unit->kind != VYRE_UNIT_SET || (buffers[i].feature & ~unit->features))
+		if (unit->kind != VYRE_UNIT_SET || unit->feed == VYRE_FEED_FIXPOINT ||
+		    (buffers[i].feature & ~unit->features))
 			continue;
 		if (next >= unit->buffer_count ||
 		    strcmp(vyre_blob_string(kernel->blob, row->name), buffers[i].name) != 0 ||

@@ -45,7 +45,12 @@ static bool compile(struct cpu_run *run, struct vyrec_module *source, struct vyr
 {
 	const struct cpu_run_options *o = &run->options;
 	const struct vyrec_target *target = vyrec_target_find(o->target ? o->target : "x86-64-v3");
-	struct vyrec_pass_options passes = {.bounds = o->bounds, .level = o->level, .one_lane = target->one_lane};
+	struct vyrec_pass_options passes = {.bounds = o->bounds,
+					    .level = o->level,
+					    .feed = o->feed,
+					    .features = o->features,
+					    .slots = o->slots,
+					    .one_lane = target->one_lane};
 	struct vyrec_codegen_options codegen = {.level = o->level};
 	struct vyrec_diags diags = {0};
 	struct vyrec_slice slice = {0};
@@ -106,7 +111,8 @@ static const struct vyre_blob_unit *find_unit(struct cpu_run *run, const char *n
 
 static bool is_feeds_own(const char *name)
 {
-	static const char *const own[] = {"control", "ring_buffer", "debug_log", "io_queue", "launch"};
+	static const char *const own[] = {"control", "ring_buffer", "debug_log", "io_queue",
+					  "launch",  "frames",	    "queue"};
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		if (!strcmp(own[i], name))
 			return true;
@@ -124,7 +130,7 @@ static bool bind(struct cpu_run *run, const char *unit_name, const struct vyrec_
 	for (uint32_t i = 0; i < unit->buffer_count; i++) {
 		const struct vyre_blob_buffer *row = &view.buffers[unit->first_buffer + i];
 		const char *name = vyre_blob_string(run->blob, row->name);
-		if (unit->kind == VYRE_UNIT_SET && is_feeds_own(name))
+		if (unit->feed == VYRE_FEED_LIVE && is_feeds_own(name))
 			continue;
 		uint64_t bytes = 0;
 		void *host = NULL;

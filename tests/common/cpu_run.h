@@ -9,6 +9,8 @@ struct cpu_run_options {
 	unsigned level;      /* passes and LLVM; 0 .. 3 */
 	unsigned workers;    /* 0 = 1 */
 	const char *target;  /* NULL = x86-64-v3 */
+	unsigned feed, features; /* VYRE_FEED_*, VYRE_HAS_*: what a set becomes; 0 = live, nothing asked for */
+	uint32_t slots;		 /* that a scanning feed declares; 0 = known at run time */
 };
 
 /* A compiled module on an open device. Every call returns false with the reason in `message`. */
@@ -27,7 +29,7 @@ void cpu_run_close(struct cpu_run *run);
 /* Publishes every slot of a set through the live ring and waits; statuses, result words and buffers come back. */
 bool cpu_run_slots(struct cpu_run *run, const char *set, struct vyrec_interp_slot *slots, uint32_t count,
 		   const struct vyrec_interp_buffer *buffers, uint32_t buffer_count);
-/* Dispatches a program once; fault[2] = {0, 0} or what it trapped with. */
+/* Dispatches a program, or a set of a feed that is not live (with the feed's own buffers given too), once; fault[2] = {0, 0} or what it trapped with. */
 bool cpu_run_program(struct cpu_run *run, const char *program, const uint32_t workgroups[3],
 		     const struct vyrec_interp_buffer *buffers, uint32_t buffer_count, uint32_t fault[2]);
 

@@ -12,6 +12,7 @@
 #include "runtime/abi/cpu.h"
 #include "runtime/abi/fixpoint.h"
 #include "runtime/abi/ring.h"
+#include "tests/common/cpu_run.h"
 
 /* The largest value reaches every word that a chain leads to: 24 rounds for 25 words, and one that changes nothing. */
 static const char reach[] = "set reach {\n"
@@ -128,6 +129,39 @@ static void a_fault_ends_it_for_all(void **state)
 	}
 }
 
+/* On the cpu a workgroup is a thread, and there are more of them here than processors. */
+static void the_cpu_agrees(void **state)
+{
+	const struct cpu_run_options options = {.level = 2, .feed = VYRE_FEED_FIXPOINT};
+	struct vyrec_diags diags = {0};
+	struct vyrec_module *set = vyrec_parse("reach.vyre", reach, sizeof reach - 1, &diags);
+	(void)state;
+	for (uint32_t workgroups = 1; workgroups <= 5; workgroups += 2) {
+		struct state s = {.current = {9, 1, 2}, .stops = {[10] = 1, [20] = workgroups == 5 ? 2 : 0}};
+		const struct vyrec_interp_buffer buffers[] = {
+		    {"current", s.current, WORDS},
+		    {"next", s.next, WORDS},
+		    {"stops", s.stops, WORDS},
+		    {"changed", s.changed, 2},
+		    {"report", s.report, VYRE_REPORT_WORDS},
+		    {"launch", s.launch, VYRE_LAUNCH_WORDS},
+		};
+		struct cpu_run run;
+		uint32_t fault[2];
+		if (!cpu_run_open(&run, set, &options) ||
+		    !cpu_run_program(&run, "reach", (const uint32_t[3]){workgroups, 1, 1}, buffers,
+				     sizeof buffers / sizeof *buffers, fault))
+			fail_msg("%s", run.message);
+		cpu_run_close(&run);
+		assert_int_equal(fault[0], workgroups == 5 ? VYRE_FAULT_TRAP : 0);
+		for (unsigned i = 0; i < WORDS && !fault[0]; i++)
+			assert_int_equal(s.current[i], i < 10 ? 9 : 0);
+		assert_int_equal(s.report[VYRE_REPORT_ROUNDS], fault[0] ? 1 : 10);
+		assert_int_equal(s.report[VYRE_REPORT_ARRIVED], 0);
+	}
+	vyrec_module_destroy(set);
+}
+
 static void an_op_that_is_no_transfer_is_refused(void **state)
 {
 #define PAIR "set s { buffer current: u32[]\n buffer next: u32[]\n"
@@ -164,6 +198,7 @@ int main(void)
 	    cmocka_unit_test(it_converges),
 	    cmocka_unit_test(it_stops_at_the_cap),
 	    cmocka_unit_test(a_fault_ends_it_for_all),
+	    cmocka_unit_test(the_cpu_agrees),
 	    cmocka_unit_test(an_op_that_is_no_transfer_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
