@@ -67,6 +67,15 @@ static const char *set_workers(void *user, const char *value)
 	return NULL;
 }
 
+static const char *set_spawn_limit(void *user, const char *value)
+{
+	uint64_t limit;
+	if (!parse_number(value, VYRE_MAX_SLOTS, &limit) || !limit)
+		return "a spawn limit is 1 to 1048576";
+	((struct options *)user)->interp.spawn_limit = (uint32_t)limit;
+	return NULL;
+}
+
 static const char *set_bounds(void *user, const char *value)
 {
 	return parse_policy(value, &((struct options *)user)->interp.bounds) ? NULL : POLICY_HELP;
@@ -114,6 +123,7 @@ static const struct option_row rows[] = {
     {"--buffer", "NAME=WHAT", set_buffer, "a file's bytes, or zero:COUNT elements; default: the declared count"},
     {"--lanes", "N", set_lanes, "lanes of a handler by workgroup of any width; default 1"},
     {"--workers", "N", set_workers, "slots in flight at once; default 1"},
+    {"--spawn-limit", "N", set_spawn_limit, "slots spawned and not retired at once; default 65536"},
     {"--seed", "N", set_seed, "of the scheduler that interleaves lanes; default 0, round robin"},
     {"--bounds", "POLICY", set_bounds, "where the source names none; default checked"},
     {"--help", NULL, set_help, "print this and leave"},
@@ -331,11 +341,19 @@ static void print_words(const char *slot, const char *status, const uint32_t *ar
 	printf("\n");
 }
 
+/* What became of slots that no option names; `own`: those that were published and faulted. */
+static void print_spawned(const struct vyrec_interp_result *r, uint32_t own)
+{
+	if (r->spawned)
+		printf("spawned: %u slots, %u of them FAULT\n", r->spawned, r->faults - own);
+}
+
 static bool run_slots(const struct options *o, struct vyrec_module *m, vyrec_unit set)
 {
 	struct bound bound = {0};
 	struct vyrec_interp_slot *slots = vyrec_alloc(o->slot_count * sizeof *slots);
 	struct vyrec_interp_result *result = vyrec_alloc(sizeof *result);
+	uint32_t faults = 0;
 	bool fine = bind_buffers(o, m, set, &bound);
 	for (unsigned i = 0; fine && i < o->slot_count; i++)
 		fine = parse_slot(m, set, o->slots[i], &slots[i]);
@@ -350,7 +368,9 @@ static bool run_slots(const struct options *o, struct vyrec_module *m, vyrec_uni
 				    o->slots[i],
 				    slots[i].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_DONE ? "DONE" : "not run", args);
 			fine &= slots[i].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_DONE;
+			faults += slots[i].words[VYRE_SLOT_WORD_STATUS] == VYRE_SLOT_FAULT;
 		}
+		print_spawned(result, faults);
 		print_buffers(m, &bound);
 		print_result(m, result);
 		fine &= result->status == VYRE_OK && !result->race_count;
