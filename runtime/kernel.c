@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "abi/packed.h"
 #include "alloc.h"
 #include "kernel.h"
 #include "message.h"
@@ -66,6 +67,21 @@ static vyre_status find_ring_rows(struct vyre_kernel *kernel)
 	}
 	kernel->ring_row_count = next;
 	return VYRE_OK;
+}
+
+/* What publishers must know of the set. */
+static void note_opcodes(struct vyre_kernel *kernel)
+{
+	const struct vyre_blob_unit *unit = kernel->unit;
+	uint32_t i;
+
+	for (i = kernel->ring_row_count; i < unit->buffer_count; i++)
+		if (strcmp(vyre_blob_string(kernel->blob, kernel->rows[i].name), "dfa_table") == 0)
+			kernel->has_dfa_table = 1;
+	for (i = 0; i <= VYRE_PACKED_MAX_OPCODE; i++)
+		if (vyre_opcode_is_builtin(i) ? i != VYRE_OPCODE_DFA_STEP || kernel->has_dfa_table
+					      : vyre_kernel_has_opcode(kernel, i))
+			kernel->packable[i / 32] |= 1u << i % 32;
 }
 
 static vyre_status bind_row(struct vyre_kernel *kernel, const struct vyre_kernel_params *params, uint32_t row_index)
@@ -176,6 +192,7 @@ static vyre_status fill(struct vyre_kernel *kernel, const struct vyre_kernel_par
 	status = find_ring_rows(kernel);
 	if (status != VYRE_OK)
 		return status;
+	note_opcodes(kernel);
 	kernel->memories = vyre_mem_alloc(count * sizeof(*kernel->memories));
 	kernel->table = vyre_mem_alloc(count * sizeof(*kernel->table));
 	if (!kernel->memories || !kernel->table)

@@ -41,6 +41,8 @@ struct vyre_kernel {
 	const struct vyre_blob_op *ops;	     /* sorted by opcode */
 	int32_t ring_rows[VYRE_RING_BUFFERS]; /* a set's: where each of them stands; VYRE_NO_ROW = it has none */
 	uint32_t ring_row_count;	     /* 0 for a program */
+	uint32_t packable[8];		     /* bit k: opcode k is the set's, or built in, and may be packed */
+	int has_dfa_table;
 	struct vyre_memory **memories;	     /* by row; NULL for a live set's ring rows */
 	struct vyre_cpu_buffer *table;	     /* by binding */
 	struct vyre_image image;

@@ -7,6 +7,8 @@
  *     position << 2 | DETACHED   nobody waits: free as soon as STATUS is DONE, FAULT or EMPTY
  * Only a publisher that holds publish_lock makes a place owned; anyone may turn TICKETED into DETACHED or 0, by
  * compare-exchange, so that a ticket is released once. A ticket whose number is not in its place is stale.
+ *
+ * A hold keeps places from being used again although nobody owns them: see hold.c.
  */
 #ifndef VYRE_LIVE_H
 #define VYRE_LIVE_H
@@ -17,11 +19,24 @@
 
 enum { VYRE_RING_OPEN, VYRE_RING_CLOSING, VYRE_RING_STOPPED };
 enum { VYRE_OWNER_TICKETED = 1, VYRE_OWNER_DETACHED = 2, VYRE_OWNER_SHIFT = 2, VYRE_OWNER_MASK = 3 };
+enum { VYRE_MAX_FENCES = 64 }; /* in flight in a ring */
 
 /* What publishing has come to. Two of them, one in force: a publisher that dies changes nothing. */
 struct vyre_commit {
 	uint64_t cursor;    /* next position */
 	uint64_t published; /* slots */
+	uint32_t tenant, tenant_published; /* who published last, and what his count has come to, mod 2^32 */
+};
+
+/* A slot in flight whose `covers` places before it may not be used again until it has ended. */
+struct vyre_hold {
+	uint64_t position;
+	uint32_t covers; /* 0 = the entry is free */
+};
+
+/* What a tenant has published; how many more he surely may before TENANT_RETIRED must be looked at again. */
+struct vyre_tenant_count {
+	uint32_t published, room;
 };
 
 struct vyre_ring {
@@ -46,6 +61,10 @@ struct vyre_ring {
 	uint64_t limit;	       /* one lap ahead of HEAD as last seen: positions from here on may not be published */
 	uint32_t full_retired; /* RETIRED when the ring was last called full for it */
 	uint32_t room;		/* places that no slot in flight held at the last look at RETIRED, less what came since */
+	uint32_t writer;	/* tenant of who writes, or died writing */
+	uint64_t lap_limit;	/* hold.c: positions from here on may not be published either; UINT64_MAX = no hold */
+	struct vyre_hold holds[VYRE_MAX_FENCES];
+	struct vyre_tenant_count tenant[32];
 	uint64_t detached_faults, last_fault_position;
 	uint32_t last_fault[3];		   /* slot, code, detail */
 	void (*before_commit)(void *user); /* tests: called with the lock held and the slots written */
@@ -99,6 +118,13 @@ void vyre_ring_reap_faults(struct vyre_ring *ring);
 void vyre_ring_lock(struct vyre_ring *ring);
 void vyre_ring_unlock(struct vyre_ring *ring);
 
+/* hold.c; publish_lock is held. refresh: forgets holds whose slots have ended, computes lap_limit, returns how many more
+ * there may be. add: there is one left. */
+uint32_t vyre_ring_refresh_holds(struct vyre_ring *ring);
+void vyre_ring_add_hold(struct vyre_ring *ring, uint64_t position, uint32_t covers);
+
+/* wait.c: tells publishers that wait for room that there may be some. */
+void vyre_ring_tell_room_waiters(struct vyre_ring *ring);
 /* wait.c: wakes every host thread that sleeps on the ring. */
 void vyre_ring_notify(struct vyre_ring *ring);
 /* wait.c: spins up to ring->spins times, then sleeps, until ended(ring, context) or the deadline. `slice_ns`: the

@@ -11,6 +11,9 @@ vyre_status vyre_fail(vyre_status status, const char *fix, const char *what, ...
  * last error as it is; nothing is formatted or logged. */
 vyre_status vyre_answer(vyre_status status, const char *sentence);
 
+/* The same with numbers in it. */
+vyre_status vyre_answer_with(vyre_status status, const char *sentence, ...) __attribute__((format(printf, 2, 3)));
+
 /* A message that belongs to no failing call. */
 void vyre_log(enum vyre_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

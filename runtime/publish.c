@@ -7,7 +7,7 @@
  * stop TAIL for all others. Nothing is allocated and, while a worker is awake, no system call is made.
  *
  * A publisher that dies inside (its thread ends) leaves the lock to the next one, which takes back what was not
- * committed: the two commit records make cursor and count change in one store.
+ * committed: the two commit records make cursor and counts change in one store.
  *
  * Lost wake-ups: a publisher stores TAIL, then reads AWAY; a worker that leaves adds to AWAY, then reads TAIL; all four
  * are seq_cst, so one of them sees the other (the worker's thread: device/cpu_ring.c).
@@ -16,8 +16,8 @@
 #include <sched.h>
 
 #include "alloc.h"
-#include "live.h"
 #include "message.h"
+#include "publish.h"
 
 /* A full ring usually moves within microseconds; but HEAD passing over held places makes room and tells nobody. */
 static const uint64_t room_slice_ns = 1000000;
@@ -29,16 +29,21 @@ static struct vyre_commit *current_commit(struct vyre_ring *ring)
 	return &ring->commit[__atomic_load_n(&ring->commit_index, __ATOMIC_RELAXED) & 1];
 }
 
-/* Puts both numbers in force with one store, then shows them to the device. */
-static void commit(struct vyre_ring *ring, uint64_t cursor, uint64_t published)
+/* Puts `count` more slots of a tenant, and where they end, in force with one store, then shows them to the device. */
+static void commit(struct vyre_ring *ring, uint64_t cursor, uint32_t tenant, uint32_t count)
 {
 	uint32_t next = (ring->commit_index & 1) ^ 1;
+	struct vyre_commit *record = &ring->commit[next];
+	uint64_t published = current_commit(ring)->published + count;
 
 	/* Atomically: whoever waits for room reads them without the lock. */
-	__atomic_store_n(&ring->commit[next].cursor, cursor, __ATOMIC_RELAXED);
-	__atomic_store_n(&ring->commit[next].published, published, __ATOMIC_RELAXED);
+	__atomic_store_n(&record->cursor, cursor, __ATOMIC_RELAXED);
+	__atomic_store_n(&record->published, published, __ATOMIC_RELAXED);
+	record->tenant = tenant;
+	record->tenant_published = ring->tenant[tenant].published + count;
 	__atomic_store_n(&ring->commit_index, next, __ATOMIC_RELEASE);
 	__atomic_store_n(&ring->live[VYRE_LIVE_TAIL], (uint32_t)cursor, __ATOMIC_SEQ_CST);
+	ring->tenant[tenant].published = record->tenant_published;
 }
 
 /* The last holder of the lock died. What it wrote from the cursor on was never covered by TAIL; the device can have
@@ -47,7 +52,9 @@ static void discard_unfinished(struct vyre_ring *ring)
 {
 	struct vyre_commit now = *current_commit(ring);
 	uint64_t position;
+	uint32_t claimed = 0;
 
+	ring->tenant[now.tenant].published = now.tenant_published;
 	for (position = now.cursor; position < now.cursor + ring->slots; position++) {
 		uint64_t *owner = &ring->owner[position & (ring->slots - 1)];
 		uint64_t held = __atomic_load_n(owner, __ATOMIC_ACQUIRE);
@@ -61,10 +68,11 @@ static void discard_unfinished(struct vyre_ring *ring)
 			__atomic_store_n(owner, 0, __ATOMIC_RELEASE);
 		} else {
 			__atomic_store_n(owner, position << VYRE_OWNER_SHIFT | VYRE_OWNER_DETACHED, __ATOMIC_RELEASE);
-			now.published++;
+			claimed++;
 		}
 	}
-	commit(ring, now.cursor, now.published);
+	commit(ring, now.cursor, ring->writer, claimed);
+	vyre_ring_refresh_holds(ring);
 	vyre_log(VYRE_LOG_WARNING, "a thread ended while it published; its slots were taken back");
 }
 
@@ -137,16 +145,25 @@ static int looks_full(struct vyre_ring *ring, uint64_t published, uint32_t count
 	return 1;
 }
 
-/* Are there `count` free places between the cursor and the limit? Fetches the slots' lines for writing on the way. */
-static int has_room(const struct vyre_ring *ring, uint64_t cursor, uint32_t count)
+/* Are there `count` free places between the cursor and the limit? Then *first is where to start: at the cursor, passing
+ * over places that are not free, or, for a run, at the first of so many in a row. Fetches the slots' lines for writing on
+ * the way. */
+static int has_room(const struct vyre_ring *ring, uint64_t cursor, uint32_t count, int is_run, uint64_t *first)
 {
-	uint64_t position;
+	uint64_t end = ring->limit < ring->lap_limit ? ring->limit : ring->lap_limit, position;
 	uint32_t free = 0;
 
-	for (position = cursor; position < ring->limit; position++) {
+	*first = cursor;
+	for (position = cursor; position < end; position++) {
 		__builtin_prefetch(vyre_slot_words(ring, position + PREFETCH_PLACES), 1);
-		if (place_is_free(ring, position) && ++free == count)
+		if (!place_is_free(ring, position)) {
+			if (is_run) {
+				free = 0;
+				*first = position + 1;
+			}
+		} else if (++free == count) {
 			return 1;
+		}
 	}
 	return 0;
 }
@@ -212,66 +229,117 @@ static void write_slot(struct vyre_ring *ring, uint64_t position, const struct v
 	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_PUBLISHED, __ATOMIC_RELEASE);
 }
 
-struct publish {
-	const struct vyre_publisher *publisher;
-	const struct vyre_slot *slots;
-	uint32_t count;
-	vyre_ticket *tickets;
-	vyre_status status;
-	/* waiting for room: what the ring had come to before the last attempt */
-	uint32_t tried_retired, tried_head, tried_releases;
-	uint32_t seen_retired; /* at the last look */
-	uint64_t look_at;      /* when to try again though nothing has moved */
-};
-
-/* The lock is held, and there is room. */
-static void write_batch(struct publish *publish, struct vyre_commit now)
+/* Before the slots are written: see hold.c. */
+static void hold_places(const struct vyre_batch *batch, uint64_t first)
 {
-	struct vyre_ring *ring = publish->publisher->ring;
-	uint64_t kind = publish->tickets ? VYRE_OWNER_TICKETED : VYRE_OWNER_DETACHED;
+	struct vyre_ring *ring = batch->publisher->ring;
+	struct vyre_slot scratch;
 	uint32_t i;
 
-	for (i = 0; i < publish->count; now.cursor++) {
-		if (!place_is_free(ring, now.cursor))
+	for (i = 0; i < batch->count; i++) {
+		uint32_t covers = vyre_slot_fences(ring, vyre_batch_slot(batch, i, &scratch));
+
+		if (covers)
+			vyre_ring_add_hold(ring, first + i, covers);
+	}
+}
+
+/* The lock is held, and there is room from `position` on. */
+static void write_batch(struct vyre_batch *batch, uint64_t position)
+{
+	struct vyre_ring *ring = batch->publisher->ring;
+	uint64_t kind = batch->tickets ? VYRE_OWNER_TICKETED : VYRE_OWNER_DETACHED;
+	struct vyre_slot scratch;
+	uint32_t i;
+
+	ring->writer = batch->publisher->tenant;
+	if (batch->fences)
+		hold_places(batch, position);
+	for (i = 0; i < batch->count; position++) {
+		if (!place_is_free(ring, position))
 			continue;
-		write_slot(ring, now.cursor, &publish->slots[i], publish->publisher->tenant, kind);
-		if (publish->tickets)
-			publish->tickets[i] = now.cursor << VYRE_OWNER_SHIFT | kind;
+		write_slot(ring, position, vyre_batch_slot(batch, i, &scratch), batch->publisher->tenant, kind);
+		if (batch->tickets)
+			batch->tickets[i] = position << VYRE_OWNER_SHIFT | kind;
 		i++;
 	}
 	if (ring->before_commit)
 		ring->before_commit(ring->before_commit_user);
-	commit(ring, now.cursor, now.published + publish->count);
+	commit(ring, position, batch->publisher->tenant, batch->count);
+	ring->tenant[batch->publisher->tenant].room -= batch->count;
+	ring->room -= batch->count < ring->room ? batch->count : ring->room;
 }
 
-static vyre_status attempt(struct publish *publish)
+/* May the tenant have so many more in flight? TENANT_RETIRED is read only when what was known of it is used up, as
+ * RETIRED is. A quota of the whole ring is none: so many are never in flight, but the count of those that have ended
+ * lags, and would refuse some. */
+static int has_quota(struct vyre_batch *batch)
 {
-	struct vyre_ring *ring = publish->publisher->ring;
+	struct vyre_ring *ring = batch->publisher->ring;
+	uint32_t tenant = batch->publisher->tenant, retired;
+	struct vyre_tenant_count *count = &ring->tenant[tenant];
+
+	if (count->room >= batch->count)
+		return 1;
+	batch->quota = __atomic_load_n(&ring->control[VYRE_CONTROL_TENANT_QUOTA + tenant], __ATOMIC_RELAXED);
+	if (tenant >= ring->tenants || batch->quota >= ring->slots) {
+		count->room = UINT32_MAX;
+		return 1;
+	}
+	retired = vyre_live_load(ring, VYRE_LIVE_TENANT_RETIRED + tenant);
+	batch->in_flight = count->published - retired;
+	if (batch->in_flight > ring->slots) /* the word is the device's to spoil */
+		batch->in_flight = 0;
+	count->room = batch->quota > batch->in_flight ? batch->quota - batch->in_flight : 0;
+	return count->room >= batch->count;
+}
+
+/* OK and where to write, or FULL and what there is too little of. */
+static vyre_status find_places(struct vyre_batch *batch, uint64_t cursor, uint64_t *first)
+{
+	struct vyre_ring *ring = batch->publisher->ring;
+
+	batch->lack = VYRE_LACK_QUOTA;
+	if (!has_quota(batch))
+		return VYRE_FULL;
+	batch->lack = VYRE_LACK_FENCES;
+	if (batch->fences && vyre_ring_refresh_holds(ring) < batch->fences)
+		return VYRE_FULL;
+	batch->lack = VYRE_LACK_PLACES;
+	if (has_room(ring, cursor, batch->count, batch->is_run, first))
+		return VYRE_OK;
+	refresh_limit(ring, cursor);
+	if (ring->lap_limit != UINT64_MAX)
+		vyre_ring_refresh_holds(ring);
+	return has_room(ring, cursor, batch->count, batch->is_run, first) ? VYRE_OK : VYRE_FULL;
+}
+
+static vyre_status attempt(struct vyre_batch *batch)
+{
+	struct vyre_ring *ring = batch->publisher->ring;
 	struct vyre_commit now;
-	vyre_status status = VYRE_OK;
+	vyre_status status;
+	uint64_t first;
 	uint32_t away;
 
 	vyre_ring_lock(ring);
 	now = *current_commit(ring);
 	if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED)) {
 		status = VYRE_STOPPED;
-	} else if (looks_full(ring, now.published, publish->count)) {
+	} else if (looks_full(ring, now.published, batch->count)) {
+		batch->lack = VYRE_LACK_PLACES;
 		status = VYRE_FULL;
-	} else if (!has_room(ring, now.cursor, publish->count)) {
-		refresh_limit(ring, now.cursor);
-		if (!has_room(ring, now.cursor, publish->count))
-			status = VYRE_FULL;
+	} else {
+		status = find_places(batch, now.cursor, &first);
 	}
-	if (status == VYRE_OK) {
-		write_batch(publish, now);
-		ring->room -= publish->count < ring->room ? publish->count : ring->room;
-	}
+	if (status == VYRE_OK)
+		write_batch(batch, first);
 	vyre_ring_unlock(ring);
 	if (status != VYRE_OK)
 		return status;
 	away = vyre_live_load(ring, VYRE_LIVE_AWAY);
 	if (away != 0)
-		ring->device->fns->ring_wake(ring, publish->count);
+		ring->device->fns->ring_wake(ring, batch->count);
 	return VYRE_OK;
 }
 
@@ -279,40 +347,40 @@ static vyre_status attempt(struct publish *publish)
  * eighth of the ring: an attempt for each of the worker's batches would be in its way all the time. */
 static int has_published(struct vyre_ring *ring, void *context)
 {
-	struct publish *publish = context;
+	struct vyre_batch *batch = context;
 	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), head = vyre_live_load(ring, VYRE_LIVE_HEAD);
 	uint32_t releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST);
 	uint64_t published = __atomic_load_n(&current_commit(ring)->published, __ATOMIC_RELAXED);
 	uint64_t now = vyre_now();
-	int flows = retired != publish->seen_retired;
+	int flows = retired != batch->seen_retired;
 
-	publish->seen_retired = retired;
-	if (releases == publish->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN) {
-		if (retired == publish->tried_retired && head == publish->tried_head && now < publish->look_at)
+	batch->seen_retired = retired;
+	if (releases == batch->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN) {
+		if (retired == batch->tried_retired && head == batch->tried_head && now < batch->look_at)
 			return 0;
 		if (flows && places_not_in_flight(ring, published, retired) < ring->slots / 8)
 			return 0;
 	}
-	publish->tried_retired = retired;
-	publish->tried_head = head;
-	publish->tried_releases = releases;
-	publish->look_at = now + room_slice_ns;
-	publish->status = attempt(publish);
-	return publish->status != VYRE_FULL;
+	batch->tried_retired = retired;
+	batch->tried_head = head;
+	batch->tried_releases = releases;
+	batch->look_at = now + room_slice_ns;
+	batch->status = attempt(batch);
+	return batch->status != VYRE_FULL;
 }
 
 /* A ring that moves makes room soon: spin as long as it does, and let others run in between. The pauses between two looks
  * leave RETIRED and HEAD to the worker, which writes them with every batch. 1 = it is done. */
-static int spin_for_room(struct publish *publish, uint64_t deadline_ns)
+static int spin_for_room(struct vyre_batch *batch, uint64_t deadline_ns)
 {
-	struct vyre_ring *ring = publish->publisher->ring;
-	uint32_t still = 0, turns = 0, retired = publish->seen_retired, i;
+	struct vyre_ring *ring = batch->publisher->ring;
+	uint32_t still = 0, turns = 0, retired = batch->seen_retired, i;
 
 	for (; still < ring->spins; still += ROOM_POLL_RELAXES, turns++) {
-		if (has_published(ring, publish))
+		if (has_published(ring, batch))
 			return 1;
-		if (publish->seen_retired != retired) {
-			retired = publish->seen_retired;
+		if (batch->seen_retired != retired) {
+			retired = batch->seen_retired;
 			still = 0;
 		}
 		if (turns % YIELD_TURNS == YIELD_TURNS - 1) {
@@ -326,75 +394,68 @@ static int spin_for_room(struct publish *publish, uint64_t deadline_ns)
 	return 0;
 }
 
-static void wait_for_room(struct publish *publish, uint64_t timeout_ns)
+static void wait_for_room(struct vyre_batch *batch, uint64_t timeout_ns)
 {
-	struct vyre_ring *ring = publish->publisher->ring;
+	struct vyre_ring *ring = batch->publisher->ring;
 	uint64_t deadline_ns = vyre_deadline(timeout_ns);
 
 	__atomic_add_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
 	/* The first look attempts in any case: a ticket may have been released before we counted ourselves. */
-	publish->tried_releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST) - 1;
-	if (!spin_for_room(publish, deadline_ns))
-		vyre_ring_wait_until(ring, has_published, publish, deadline_ns, room_slice_ns);
+	batch->tried_releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST) - 1;
+	if (!spin_for_room(batch, deadline_ns))
+		vyre_ring_wait_until(ring, has_published, batch, deadline_ns, room_slice_ns);
 	__atomic_sub_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
-	if (publish->status == VYRE_FULL)
-		publish->status = VYRE_TIMEOUT;
+	if (batch->status == VYRE_FULL)
+		batch->status = VYRE_TIMEOUT;
 }
 
-static vyre_status validate(const struct vyre_ring *ring, const struct vyre_slot *slots, uint32_t count, uint32_t flags)
+static vyre_status refuse(const struct vyre_batch *batch)
 {
-	uint32_t i, known = 0;
-	int any_known = (flags & VYRE_PUBLISH_UNCHECKED) != 0;
+	int full = batch->status == VYRE_FULL;
 
-	if (count == 0 || count > ring->slots)
-		return vyre_fail(VYRE_INVALID, "publish 1 to as many slots as the ring has",
-				 "%u slots in one call; the ring has %u", count, ring->slots);
-	if (flags & ~(uint32_t)(VYRE_PUBLISH_WAIT | VYRE_PUBLISH_UNCHECKED))
-		return vyre_fail(VYRE_INVALID, "use VYRE_PUBLISH_WAIT, VYRE_PUBLISH_UNCHECKED or 0", "flags 0x%x",
-				 flags);
-	for (i = 0; i < count; i++) {
-		const struct vyre_slot *slot = &slots[i];
+	if (batch->lack == VYRE_LACK_QUOTA)
+		return vyre_answer_with(batch->status,
+					"tenant %u has %u slots in flight, and %u more are over its quota of %u. Fix: "
+					"wait for some to end, or raise it with vyre_ring_set_quota.",
+					batch->publisher->tenant, batch->in_flight, batch->count, batch->quota);
+	if (batch->lack == VYRE_LACK_FENCES)
+		return vyre_answer_with(
+		    batch->status,
+		    "%u fences are too many beside those in flight; a ring has at most %u. Fix: wait "
+		    "for some to end.",
+		    batch->fences, (unsigned)VYRE_MAX_FENCES);
+	return vyre_answer(batch->status,
+			   full ? "the ring has too few free places. Fix: wait for slots to end, release tickets, or "
+				  "publish with VYRE_PUBLISH_WAIT."
+				: "the ring stayed full. Fix: wait longer, release tickets, or make a larger ring.");
+}
 
-		if (slot->arg_count > VYRE_SLOT_ARGS || slot->priority > VYRE_PRIORITY_IDLE)
-			return vyre_fail(VYRE_INVALID, "give at most 12 arguments and a VYRE_PRIORITY_*",
-					 "slot %u of %u has %u arguments and priority %u", i, count, slot->arg_count,
-					 slot->priority);
-		if (any_known && ((flags & VYRE_PUBLISH_UNCHECKED) || slot->opcode == known))
-			continue;
-		if (!vyre_kernel_has_opcode(ring->kernel, slot->opcode))
-			return vyre_fail(VYRE_INVALID, "publish opcodes that the set declares",
-					 "slot %u of %u: opcode 0x%x is none of the set's %u", i, count, slot->opcode,
-					 ring->kernel->unit->op_count);
-		known = slot->opcode;
-		any_known = 1;
+vyre_status vyre_batch_publish(struct vyre_batch *batch, uint32_t flags, uint64_t timeout_ns)
+{
+	vyre_status status = vyre_batch_check(batch, flags);
+
+	if (status != VYRE_OK)
+		return status;
+	batch->status = attempt(batch);
+	if (batch->status == VYRE_FULL && (flags & VYRE_PUBLISH_WAIT))
+		wait_for_room(batch, timeout_ns);
+	switch (batch->status) {
+	case VYRE_FULL:
+	case VYRE_TIMEOUT:
+		return refuse(batch);
+	case VYRE_STOPPED:
+		return vyre_answer(VYRE_STOPPED, "the ring was stopped. Fix: publish before vyre_ring_stop.");
+	default:
+		return batch->status;
 	}
-	return VYRE_OK;
 }
 
 vyre_status vyre_publish(struct vyre_publisher *publisher, const struct vyre_slot *slots, uint32_t count,
 			 uint32_t flags, uint64_t timeout_ns, vyre_ticket *tickets)
 {
-	struct publish publish = {.publisher = publisher, .slots = slots, .count = count, .tickets = tickets};
-	vyre_status status = validate(publisher->ring, slots, count, flags);
+	struct vyre_batch batch = {.publisher = publisher, .slots = slots, .count = count, .tickets = tickets};
 
-	if (status != VYRE_OK)
-		return status;
-	publish.status = attempt(&publish);
-	if (publish.status == VYRE_FULL && (flags & VYRE_PUBLISH_WAIT))
-		wait_for_room(&publish, timeout_ns);
-	switch (publish.status) {
-	case VYRE_FULL:
-		return vyre_answer(VYRE_FULL,
-				   "the ring has too few free places. Fix: wait for slots to end, release tickets, or "
-				   "publish with VYRE_PUBLISH_WAIT.");
-	case VYRE_TIMEOUT:
-		return vyre_answer(VYRE_TIMEOUT,
-				   "the ring stayed full. Fix: wait longer, release tickets, or make a larger ring.");
-	case VYRE_STOPPED:
-		return vyre_answer(VYRE_STOPPED, "the ring was stopped. Fix: publish before vyre_ring_stop.");
-	default:
-		return publish.status;
-	}
+	return vyre_batch_publish(&batch, flags, timeout_ns);
 }
 
 vyre_status vyre_publisher_create(struct vyre_ring *ring, uint32_t tenant, struct vyre_publisher **out)

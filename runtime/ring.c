@@ -137,6 +137,13 @@ static void encode(struct vyre_ring *ring, const struct vyre_ring_params *params
 	encode_queue(ring, params);
 	ring->first_position = params->first_position;
 	ring->commit[0].cursor = ring->first_position;
+	ring->commit[0].tenant_published = params->first_position;
+	for (i = 0; i < 32; i++) {
+		ring->control[VYRE_CONTROL_TENANT_FAIRNESS + i] = params->first_position;
+		ring->live[VYRE_LIVE_TENANT_RETIRED + i] = params->first_position;
+		ring->tenant[i].published = params->first_position;
+	}
+	ring->lap_limit = UINT64_MAX;
 	ring->limit = ring->first_position + params->slots;
 	ring->full_retired = params->first_position - 1;
 	ring->live[VYRE_LIVE_STATE] = 1;
@@ -321,15 +328,35 @@ void vyre_ring_destroy(struct vyre_ring *ring)
 	ring->device->fns->ring_abandon(ring);
 }
 
+/* Workers look at what they have parked. */
+static void tell_of_change(struct vyre_ring *ring)
+{
+	__atomic_add_fetch(&ring->live[VYRE_LIVE_CONFIG_EPOCH], 1, __ATOMIC_SEQ_CST);
+	if (vyre_live_load(ring, VYRE_LIVE_AWAY) != 0)
+		ring->device->fns->ring_wake(ring, UINT32_MAX);
+}
+
 vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, uint32_t tenant, int may_run)
 {
 	if (tenant >= ring->tenants)
 		return vyre_fail(VYRE_INVALID, "make the ring with more tenants, or use a smaller id",
 				 "tenant %u of a ring with %u tenants", tenant, ring->tenants);
 	__atomic_store_n(&ring->control[VYRE_CONTROL_TENANT_MASK + tenant], may_run ? UINT32_MAX : 0, __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(&ring->live[VYRE_LIVE_CONFIG_EPOCH], 1, __ATOMIC_SEQ_CST);
-	if (vyre_live_load(ring, VYRE_LIVE_AWAY) != 0)
-		ring->device->fns->ring_wake(ring, UINT32_MAX);
+	tell_of_change(ring);
+	return VYRE_OK;
+}
+
+vyre_status vyre_ring_set_quota(struct vyre_ring *ring, uint32_t tenant, uint32_t slots)
+{
+	if (tenant >= ring->tenants)
+		return vyre_fail(VYRE_INVALID, "make the ring with more tenants, or use a smaller id",
+				 "tenant %u of a ring with %u tenants", tenant, ring->tenants);
+	vyre_ring_lock(ring);
+	__atomic_store_n(&ring->control[VYRE_CONTROL_TENANT_QUOTA + tenant], slots, __ATOMIC_SEQ_CST);
+	ring->tenant[tenant].room = 0;
+	vyre_ring_unlock(ring);
+	tell_of_change(ring);
+	vyre_ring_tell_room_waiters(ring);
 	return VYRE_OK;
 }
 

@@ -92,6 +92,17 @@ vyre_status vyre_answer(vyre_status status, const char *sentence)
 	return status;
 }
 
+vyre_status vyre_answer_with(vyre_status status, const char *sentence, ...)
+{
+	va_list args;
+
+	va_start(args, sentence);
+	vsnprintf(text, sizeof(text), sentence, args);
+	va_end(args);
+	last_error = text;
+	return status;
+}
+
 void vyre_log(enum vyre_log_level level, const char *format, ...)
 {
 	char message[TEXT_BYTES];

@@ -30,6 +30,7 @@
 #include "abi/blob.h"
 #include "abi/ring.h"
 #include "abi/status.h"
+#include "abi/work.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -234,12 +235,44 @@ enum {
 
 /* Publishes `count` slots, all or none. tickets: NULL = detached (the place is reused as soon as the slot is DONE; a
  * FAULT is counted, see vyre_ring_get_stats), else `count` tickets, each to be released.
- * Errors: INVALID (count 0 or above the ring's slots, an opcode that is not the set's, more than 12 args, no such
- * priority or flag), FULL (without WAIT), TIMEOUT (with WAIT), STOPPED. Any thread, any number at once. Allocates nothing;
+ * Built-in opcodes may be published where the set was compiled with them: SHUTDOWN by tenant 0 only, LOAD_MISS through its
+ * own publisher. A batch with a BATCH_FENCE lies on consecutive positions, so that the `a0` slots before the fence are
+ * those of the batch; until it has ended, no place of theirs is used again: publishers find the ring full earlier. What
+ * the slots before a fence wait for must not need more room than that. At most 64 fences are in flight.
+ * Errors: INVALID (count 0 or above the ring's slots, an opcode that is not the set's or lies in another tenant's window, a
+ * fence of more slots than the ring has, a packed slot that no device would run, more than 12 args, no such priority or
+ * flag), FULL (without WAIT: no free places, too many fences, or over the tenant's quota; the message says which),
+ * TIMEOUT (with WAIT), STOPPED. Any thread, any number at once. Allocates nothing;
  * makes no driver call unless the device sleeps. Blocks only with WAIT, else at most for other publishers' copying. */
 VYRE_CHECKED VYRE_API vyre_status vyre_publish(struct vyre_publisher *publisher, const struct vyre_slot *slots,
 					       uint32_t count, uint32_t flags, uint64_t timeout_ns,
 					       vyre_ticket *tickets);
+
+/* The same for slots that are made from smaller things. A set must have been compiled with built-in opcodes for the
+ * first two, else INVALID; flags, timeout, tickets, errors and threads are vyre_publish's.
+ *
+ * packed: up to 23 ops with opcodes up to 255 in one slot, run one after the other; their results go nowhere. INVALID too
+ * when they need more than 12 words, or one of them suspends nothing but may not be packed (BATCH_FENCE, unknown). */
+VYRE_CHECKED VYRE_API vyre_status vyre_publisher_packed(struct vyre_publisher *publisher,
+							const struct vyre_packed_op *ops, uint32_t count,
+							uint32_t priority, uint32_t flags, uint64_t timeout_ns,
+							vyre_ticket *ticket);
+/* load_miss: asks the host's vyre_io for a file range, at critical priority; the slot ends when the bytes are there, a
+ * prefetch at once. */
+VYRE_CHECKED VYRE_API vyre_status vyre_publisher_load_miss(struct vyre_publisher *publisher,
+							   const struct vyre_load_miss *miss, uint32_t flags,
+							   uint64_t timeout_ns, vyre_ticket *ticket);
+/* work items: a slot each, {opcode, ARG0, ARG1, ARG2}. */
+VYRE_CHECKED VYRE_API vyre_status vyre_publisher_work_items(struct vyre_publisher *publisher,
+							    const struct vyre_work_item *items, uint32_t count,
+							    uint32_t flags, uint64_t timeout_ns, vyre_ticket *tickets);
+/* window: the required slots, then those that look ahead; ARG0 of each is `id`, ARG1 VYRE_WINDOW_REQUIRED or
+ * VYRE_WINDOW_LOOKAHEAD, then its payload of at most 10 words. tickets: as many as both counts. */
+VYRE_CHECKED VYRE_API vyre_status vyre_publisher_window(struct vyre_publisher *publisher, uint32_t id,
+							const struct vyre_window_slot *required, uint32_t required_count,
+							const struct vyre_window_slot *lookahead,
+							uint32_t lookahead_count, uint32_t flags, uint64_t timeout_ns,
+							vyre_ticket *tickets);
 
 /* What became of a slot. */
 struct vyre_result {
@@ -263,6 +296,11 @@ VYRE_API vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket);
 /* Lets a tenant run or masks it: a masked tenant's slots wait, parked, and delay nobody. In force before any slot
  * published afterwards. Errors: INVALID (tenant >= the ring's tenants). Any thread. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, uint32_t tenant, int may_run);
+
+/* How many slots a tenant may have in flight; 1,000,000 at first. Publishers refuse what would be over it (VYRE_FULL, or
+ * they wait); what is over it already, when it is lowered, waits parked. In force before any slot published afterwards.
+ * Errors: INVALID (tenant >= the ring's tenants). Any thread. */
+VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_quota(struct vyre_ring *ring, uint32_t tenant, uint32_t slots);
 
 /* Waits until every slot published so far by anyone has ended. Parked slots of masked tenants count as not ended.
  * Errors: TIMEOUT, STOPPED. Any thread. Blocks. */

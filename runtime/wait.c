@@ -140,8 +140,7 @@ uint32_t vyre_poll_many(struct vyre_ring *ring, const vyre_ticket *tickets, uint
 	return sum;
 }
 
-/* Somebody may be waiting for the place that this has freed. */
-static void tell_room_waiters(struct vyre_ring *ring)
+void vyre_ring_tell_room_waiters(struct vyre_ring *ring)
 {
 	if (__atomic_load_n(&ring->room_waiters, __ATOMIC_SEQ_CST) == 0)
 		return;
@@ -161,7 +160,7 @@ vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket)
 		   : (ticket & ~(uint64_t)VYRE_OWNER_MASK) | VYRE_OWNER_DETACHED;
 	if (!__atomic_compare_exchange_n(owner, &seen, next, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return vyre_answer(VYRE_STALE, stale);
-	tell_room_waiters(ring);
+	vyre_ring_tell_room_waiters(ring); /* somebody may wait for the place that this has freed */
 	return VYRE_OK;
 }
 

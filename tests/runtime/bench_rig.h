@@ -65,6 +65,15 @@ static inline void bench_open_kernel(struct bench *b, const char *entry, vyre_cp
 	bench_open_blob(b, bytes, size, linked, marks);
 }
 
+/* feature_kernel.c under a set with these features. */
+static inline void bench_open_features(struct bench *b, uint32_t features)
+{
+	uint64_t size;
+	uint8_t *bytes = test_blob_features(NULL, features, 0, &size);
+
+	bench_open_blob(b, bytes, size, feature_entry, BENCH_MARKS);
+}
+
 static inline void bench_open_ring(struct bench *b, struct vyre_ring_params params)
 {
 	params.kernel = b->kernel;

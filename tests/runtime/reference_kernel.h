@@ -27,4 +27,7 @@ void leaves_at_once_entry(struct vyre_cpu_launch *launch);
 void nonsense_entry(struct vyre_cpu_launch *launch);
 void grid_entry(struct vyre_cpu_launch *launch);
 
+/* feature_kernel.c; linked only */
+void feature_entry(struct vyre_cpu_launch *launch);
+
 #endif

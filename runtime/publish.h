@@ -1,0 +1,53 @@
+/* publish.h - a batch on its way into the ring: publish_check.c looks at it, publish.c writes it, publish_forms.c makes
+ * batches of other things than slots. Private.
+ */
+#ifndef VYRE_PUBLISH_H
+#define VYRE_PUBLISH_H
+#include "live.h"
+
+/* What there is too little of. */
+enum vyre_lack { VYRE_LACK_PLACES, VYRE_LACK_QUOTA, VYRE_LACK_FENCES };
+
+struct vyre_batch {
+	const struct vyre_publisher *publisher;
+	uint32_t count;
+	const struct vyre_slot *slots;
+	/* NULL, or makes slot i of `source` in *scratch: nothing is allocated for batches that are no slots yet. */
+	const struct vyre_slot *(*get)(const struct vyre_batch *batch, uint32_t i, struct vyre_slot *scratch);
+	const void *source;
+	int load_miss; /* LOAD_MISS may be in it */
+	vyre_ticket *tickets;
+	vyre_status status;
+	/* found by the check */
+	uint32_t fences; /* that cover a place */
+	int is_run;	 /* consecutive positions */
+	/* why it was refused */
+	enum vyre_lack lack;
+	uint32_t quota, in_flight;
+	/* waiting for room: what the ring had come to before the last attempt */
+	uint32_t tried_retired, tried_head, tried_releases;
+	uint32_t seen_retired; /* at the last look */
+	uint64_t look_at;      /* when to try again though nothing has moved */
+};
+
+static inline const struct vyre_slot *vyre_batch_slot(const struct vyre_batch *batch, uint32_t i,
+						      struct vyre_slot *scratch)
+{
+	return batch->get ? batch->get(batch, i, scratch) : &batch->slots[i];
+}
+
+/* Does this slot keep places from being used again, and how many? */
+static inline uint32_t vyre_slot_fences(const struct vyre_ring *ring, const struct vyre_slot *slot)
+{
+	if (slot->opcode != VYRE_OPCODE_BATCH_FENCE || !(ring->kernel->unit->features & VYRE_HAS_BUILTINS) ||
+	    slot->arg_count == 0 || slot->args[0] > ring->slots)
+		return 0;
+	return slot->args[0];
+}
+
+/* publish_check.c: OK, or INVALID and why; sets what it finds. */
+vyre_status vyre_batch_check(struct vyre_batch *batch, uint32_t flags);
+/* publish.c: check and publish. */
+vyre_status vyre_batch_publish(struct vyre_batch *batch, uint32_t flags, uint64_t timeout_ns);
+
+#endif
