@@ -75,7 +75,6 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(HEARTBEAT,           66,  1, DEVICE, "for a watchdog; 0 on the cpu device, whose threads the loader sees") \
 	X(COMMAND_DONE,        67,  1, DEVICE, "last COMMAND served") \
 	X(COMMAND_TAKEN,       68,  1, DEVICE, "last COMMAND that a worker took; by compare-exchange, so one serves it") \
-	X(LEAVE,               69,  1, DEVICE, "nonzero: a SHUTDOWN slot has run, and every worker leaves before its next claim") \
 	/* line 3 */ \
 	X(AWAY,                96,  1, DEVICE, "workgroups that left for idleness; nonzero: a publisher must wake the device") \
 	X(PARKED,              97,  1, DEVICE, "slots held back (STATUS REQUEUE): masked, over quota, fences that wait") \
