@@ -223,6 +223,16 @@ static bool sweep_stmt(struct sweeper *sw, vyrec_stmt s, struct vyrec_list *out)
 	}
 }
 
+/* A region shows what it declares: where its end is not reached, what follows it may name what is gone by now. */
+static bool ends_block(const struct vyrec_module *m, vyrec_stmt s)
+{
+	const struct vyrec_stmt_node *n = &m->stmts[s];
+	if (n->kind != VYREC_STMT_REGION)
+		return vyrec_is_end(m, s);
+	uint32_t count = m->blocks[n->body[0]].count;
+	return count && ends_block(m, vyrec_block_stmt(m, n->body[0], count - 1));
+}
+
 static void sweep_block(struct sweeper *sw, vyrec_block block)
 {
 	struct vyrec_module *m = sw->m;
@@ -238,7 +248,7 @@ static void sweep_block(struct sweeper *sw, vyrec_block block)
 			changed = true;
 		else
 			vyrec_list_push(&out, s);
-		if (out.count && vyrec_is_end(m, out.items[out.count - 1])) {
+		if (out.count && ends_block(m, out.items[out.count - 1])) {
 			changed |= i + 1 < count;
 			break;
 		}

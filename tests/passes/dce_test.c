@@ -70,13 +70,24 @@ static void test_names(void **state)
 		   "block {", "let x = b[1]", "}", "block {", "let x = b[2]", "}", "let y = b[3]", "b[y] = y");
 }
 
+/* The declaration goes with what is not reached in the region; so must its use behind the region. */
+static void test_region_that_ends(void **state)
+{
+	struct vyrec_pass_options options = rig_options();
+	static const char text[] = "set t {\n  buffer b: u32[]\n  op o = 0x100 (u: u32) by lane {\n    b[0] = u\n"
+				   "    region \"r\" { region \"s\" { if true { return }; let x = b[1] } }\n"
+				   "    b[2] = x\n  }\n}\n";
+	(void)state;
+	RIG_EXPECT(rig_after(text, &options, RIG_PASSES(VYREC_PASS_fold, VYREC_PASS_dce)), "b[0] = u", "return",
+		   "!b[1]", "!b[2]");
+	rig_same(text, &options, RIG_PASSES(VYREC_PASS_fold, VYREC_PASS_dce), 1, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_text),
-	    cmocka_unit_test(test_meaning),
-	    cmocka_unit_test(test_trap),
-	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_text),  cmocka_unit_test(test_meaning),	   cmocka_unit_test(test_trap),
+	    cmocka_unit_test(test_names), cmocka_unit_test(test_region_that_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
