@@ -235,7 +235,6 @@ static void each_handler_ends_as_if_it_had_not_left(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
 		for (unsigned level = 0; level <= 2; level += 2) {
-			fprintf(stderr, "%s, level %u\n", handlers[i].name, level);
 			uint32_t suspended = compare(handlers[i].by, handlers[i].body, level, suspend_interpret);
 			if (strcmp(handlers[i].name, "no turn"))
 				assert_int_not_equal(suspended, 0);
@@ -263,10 +262,172 @@ static void each_handler_does_so_natively(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
-		fprintf(stderr, "%s, native\n", handlers[i].name);
 		compare(handlers[i].by, handlers[i].body, 2, run_native);
 		run_native(NULL, NULL);
 	}
+}
+
+/* ---- what the driver sees ---------------------------------------------------------------------------------------------- */
+
+/* Runs an op by lane once on the words of `slot`, starting from a point, with so much room. */
+static struct vyrec_suspend_info run_once(const char *body, struct vyrec_interp_slot *slot, uint32_t resume,
+					  uint32_t room, struct suspend_state *st, struct rig_state *set)
+{
+	struct vyrec_pass_options options = {.level = 2, .audit = true};
+	struct vyrec_suspend_info info;
+	char *text = text_of("lane", body);
+	struct vyrec_module *plain = rig_parse(text), *m = suspend_program(text, 0, &options, &info);
+	rig_fill(set, plain, 1, 5);
+	for (uint32_t b = 0; b < set->buffer_count; b++)
+		memset(set->buffers[b].data, 0, set->bytes[b]);
+	suspend_open(st, slot, set);
+	st->notes[1] = resume;
+	st->notes[4] = room;
+	suspend_interpret(m, st);
+	suspend_close(st, slot);
+	free(text);
+	vyrec_module_destroy(plain);
+	vyrec_module_destroy(m);
+	return info;
+}
+
+static struct suspend_state seen;
+static struct rig_state seen_set;
+
+static void a_stop_says_why_and_for_what(void **state)
+{
+	static const uint32_t want[][NOTE_WORDS] = {
+	    {VYREC_STOP_REQUEUE, 3},
+	    {VYREC_STOP_PAUSE, 0xfffffff0},
+	    {VYREC_STOP_LOAD, 9, 0x89abcdef, 0x1234567, 4096, 64},
+	    {VYREC_STOP_YIELD},
+	    {VYREC_STOP_JOIN},
+	    {VYREC_STOP_REQUEUE, 0},
+	    {VYREC_STOP_REQUEUE, 1},
+	};
+	struct vyrec_interp_slot slot = {{0}};
+	(void)state;
+	slot.words[VYRE_SLOT_WORD_ARG0] = 3;
+	struct vyrec_suspend_info info =
+	    run_once("requeue(a)\npause(a - 19)\nload(a * a, u64(0x123456789abcdef), 4096, 64)\nyield\njoin\n"
+		     "for i in 0 .. 2 { requeue(atomic_add(out[0], 1)) }\n",
+		     &slot, 0, FRAME_WORDS, &seen, &seen_set);
+	assert_int_equal(info.points, 6);
+	assert_int_equal(seen.notes[0], 7);
+	for (unsigned k = 0; k < 7; k++) /* words that a stop does not use are what the driver put there */
+		assert_memory_equal(&seen.notes[5 + k * NOTE_WORDS], want[k], sizeof want[k]);
+	assert_int_equal(*(uint32_t *)seen_set.buffers[1].data, 2);
+	rig_free(&seen_set);
+}
+
+static void a_point_that_is_not_there_is_a_fault(void **state)
+{
+	static const uint32_t wrong[] = {4, 5, 0x7fffffff, 0xffffffff};
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct vyrec_interp_slot slot = {{0}};
+		struct vyrec_suspend_info info = run_once("out[0] = 1\nyield\nif e { yield; out[0] = 2 } else { out[0] "
+							  "= 3 }\nout[1] = 4\nyield\nout[2] = 5\n",
+							  &slot, wrong[i], FRAME_WORDS, &seen, &seen_set);
+		assert_int_equal(info.points, 3);
+		assert_int_equal(slot.words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_FAULT);
+		assert_int_equal(slot.words[VYRE_SLOT_WORD_ARG0], VYRE_FAULT_OUT_OF_RANGE);
+		assert_int_equal(slot.words[VYRE_SLOT_WORD_ARG0 + 1], wrong[i]);
+		for (unsigned k = 0; k < 3; k++)
+			assert_int_equal(((uint32_t *)seen_set.buffers[1].data)[k], 0);
+		rig_free(&seen_set);
+	}
+}
+
+static void no_room_is_a_fault(void **state)
+{
+	static const char body[] = "let x = c\nyield\nresult(0, x + u64(a))\n";
+	(void)state;
+	for (uint32_t room = 2; room <= 3; room++) {
+		struct vyrec_interp_slot slot = {{0}};
+		struct vyrec_suspend_info info = run_once(body, &slot, 0, room, &seen, &seen_set);
+		assert_int_equal(info.frame_words, 3);
+		assert_int_equal(slot.words[VYRE_SLOT_WORD_STATUS], room == 3 ? VYRE_SLOT_DONE : VYRE_SLOT_FAULT);
+		assert_int_equal(slot.words[VYRE_SLOT_WORD_ARG0], room == 3 ? 0 : VYRE_FAULT_NO_SPACE);
+		assert_int_equal(slot.words[VYRE_SLOT_WORD_ARG0 + 1], room == 3 ? 0 : 3);
+		assert_int_equal(seen.notes[0], room - 2);
+		rig_free(&seen_set);
+	}
+}
+
+static void a_frame_holds_what_is_live_and_no_more(void **state)
+{
+	static const struct {
+		const char *body;
+		uint32_t words;
+	} rows[] = {
+	    {"out[0] = a\nyield\nout[1] = 2\n", 0},
+	    {"let x = a + 1; let y = a * 2\nyield\nout[0] = x\n", 1},
+	    {"let x = c; var y: f64 = f; let z = e\nyield\nout[0] = u32(x) + u32(y) + u32(z)\n", 5},
+	    {"let x = a * 3; let y = a * 5\nyield\nout[0] = x\nyield\nout[1] = y\n", 2},
+	    {"var x: u32 = a\nout[0] = x\nyield\nx = 3\nyield\nout[1] = x\n", 1},
+	    {"var x: u32 = a\nfor i in 0 .. 9 {\nyield\nx = i\nout[i] = x\n}\n", 1},	 /* i */
+	    {"var x: u32 = a\nfor i in 0 .. 9 {\nyield\nx = x + i\n}\nout[0] = x\n", 2}, /* i, x */
+	    {"for i in 0 .. a {\nyield\nout[0] = i\n}\n", 2},				 /* i, its limit */
+	    {"for i in 0 .. a * 2 {\nyield\n}\nfor i in 0 .. a {\nyield\n}\n", 3},	 /* i, its limit, a */
+	    {"var x: u32 = a\nloop {\nif x > 9 { yield; break }\nx = x + 1\n}\nout[0] = 2\n", 0},
+	    {"var x: u32 = a\nloop {\nif x > 9 { break }\nif x % 2 == 0 { x = x * 3 + 1; yield; continue }\nx = x + "
+	     "1\n}\n",
+	     1},
+	    {"var x: u32 = a\nblock all {\nif e { yield; break all }\nout[0] = x\n}\nx = 1\nout[1] = x\n", 0},
+	    {"var x: u32 = a\nif e { yield; trap(1) }\nout[0] = x\n", 0},
+	    {"var x: u32 = a\nif e { yield; return }\nout[0] = x\n", 0},
+	    {"var t: u8[12]\nt[a % 12] = 1\nyield\nout[0] = t[3]\n", 12},
+	    {"var t: u64[3]\nt[a % 3] = c\nyield\nt[0] = c\nyield\nout[0] = u32(t[1])\n", 8}, /* and c */
+	    {"for i in 0 .. 4 {\nvar t: u32[8]\nt[i] = a\nout[0] = t[a % 8]\nyield\n}\n", 2},
+	    {"var t: u32[8]\nt[a % 8] = 2\nout[0] = t[1]\nyield\nout[1] = length(t)\n", 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct vyrec_interp_slot slot = {{0}};
+		struct vyrec_suspend_info info = run_once(rows[i].body, &slot, 0, FRAME_WORDS, &seen, &seen_set);
+		if (info.frame_words != rows[i].words)
+			fail_msg("%u words, not %u:\n%s", info.frame_words, rows[i].words, rows[i].body);
+		rig_free(&seen_set);
+	}
+}
+
+/* A walk for each loop inside each loop would be 2^40 of them. */
+static void deep_nests_take_no_long(void **state)
+{
+	enum { DEPTH = 40 };
+	char body[4096] = "var x: u32 = a\n";
+	struct vyrec_interp_slot slot = {{0}};
+	(void)state;
+	for (unsigned i = 0; i < DEPTH; i++)
+		snprintf(body + strlen(body), sizeof body - strlen(body), "for i%u in 0 .. %u {\nx = x + 1\n", i + 100,
+			 i < 3 ? 2u : 1u);
+	strcat(body, "yield\n");
+	for (unsigned i = 0; i < DEPTH; i++)
+		strcat(body, "}\n");
+	strcat(body, "result(0, x)\n");
+	struct vyrec_suspend_info info = run_once(body, &slot, 0, FRAME_WORDS, &seen, &seen_set);
+	assert_int_equal(info.frame_words, DEPTH + 1);
+	assert_int_equal(seen.notes[0], 8);
+	assert_int_equal(slot.words[VYRE_SLOT_WORD_ARG0], 2 + 4 + 8 * (DEPTH - 2));
+	rig_free(&seen_set);
+}
+
+static void without_points_nothing_changes(void **state)
+{
+	struct vyrec_module *m = rig_parse("program p workgroup(1) {\n  buffer b: u32[]\n  body {\n"
+					   "    for i in 0 .. 4 { b[i] = i }\n  }\n}\n");
+	struct vyrec_suspend_info info = {1, 1};
+	size_t bytes;
+	char *before = vyrec_print(m, 0, &bytes), *after;
+	(void)state;
+	vyrec_suspend_split(m, &(struct vyrec_suspend_env){0}, m->units[1].body, &info);
+	after = vyrec_print(m, 0, &bytes);
+	assert_string_equal(before, after);
+	assert_int_equal(info.points + info.frame_words, 0);
+	free(before);
+	free(after);
+	vyrec_module_destroy(m);
 }
 
 int main(void)
@@ -274,6 +435,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_handler_ends_as_if_it_had_not_left),
 	    cmocka_unit_test(each_handler_does_so_natively),
+	    cmocka_unit_test(a_stop_says_why_and_for_what),
+	    cmocka_unit_test(a_point_that_is_not_there_is_a_fault),
+	    cmocka_unit_test(no_room_is_a_fault),
+	    cmocka_unit_test(a_frame_holds_what_is_live_and_no_more),
+	    cmocka_unit_test(deep_nests_take_no_long),
+	    cmocka_unit_test(without_points_nothing_changes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
