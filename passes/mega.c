@@ -158,6 +158,7 @@ static bool import_template(struct vyrec_mega *g)
 	g->template = vyrec_mega_template(&g->shape, g->diags);
 	if (!g->template)
 		return false;
+	g->exprs = m->expr_count - 1;
 	g->locals = m->local_count - 1;
 	g->fns = m->fn_count - 1;
 	g->stmts = m->stmt_count - 1;
@@ -262,6 +263,16 @@ static void splice_handlers(struct vyrec_mega *g)
 	set_switch(g, g->run.marker, g->run.opcode, &pairs, vyrec_mega_unknown_case(g, &g->run));
 }
 
+/* FRAME_NEED in the template: what the handlers keep is known when they are split. It is the only const
+ * that is left in it. */
+static void settle_frame_need(struct vyrec_mega *g)
+{
+	for (vyrec_expr e = g->exprs + 1; e < g->exprs + g->template->expr_count; e++)
+		if (g->m->exprs[e].kind == VYREC_EXPR_CONST)
+			g->m->exprs[e] = (struct vyrec_expr_node){
+			    .kind = VYREC_EXPR_LIT, .type = VYREC_U32, .imm = g->shape.frame_words};
+}
+
 /* ---- set and template become one ------------------------------------------------------------------------------------------- */
 
 /* An op's shared arrays become the program's. Ops may use the same names, so each gets its op's name in front. */
@@ -362,6 +373,7 @@ static bool assemble(struct vyrec_module *m, vyrec_unit set, const struct vyrec_
 	g.slots = g.shape.feed == VYRE_FEED_LIVE ? 0 : options->slots;
 	if (import_template(&g)) {
 		splice_handlers(&g);
+		settle_frame_need(&g);
 		merge_units(&g);
 	} else {
 		g.failed = true;

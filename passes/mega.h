@@ -35,7 +35,8 @@ struct vyrec_mega_shape {
 	unsigned feed;	  /* VYRE_FEED_* */
 	unsigned features; /* VYRE_HAS_* */
 	unsigned lanes;	  /* of a workgroup; above 1 only in scanning feeds */
-	unsigned frame_words;
+	unsigned frame_words; /* of the handlers in their cases so far */
+	unsigned points;      /* likewise */
 };
 
 /* The template of a shape as a module with one program, its constants literals and its locations 0. NULL: the parts do
@@ -63,7 +64,7 @@ struct vyrec_mega {
 	struct vyrec_module *template;
 	uint32_t slots;			  /* that the shape declares; 0 = none */
 	vyrec_unit set, shell;		  /* shell: the imported template, becomes the set */
-	uint32_t locals, fns, stmts, arrays; /* what import adds to the template's indices */
+	uint32_t exprs, locals, fns, stmts, arrays; /* what import adds to the template's indices */
 	struct vyrec_mega_site run, packed;
 	vyrec_stmt packed_known;  /* marker: becomes a switch over opcodes that may stand in a packed slot ... */
 	vyrec_local packed_is_known; /* ... whose cases set this to true */

@@ -313,10 +313,13 @@ static vyrec_block take_body(struct maker *mk, struct vyrec_list *params)
 	return body;
 }
 
-/* Arguments and body, entered again where it has left. The set's frames are as large as the largest. */
+/* Arguments and body, entered again where it has left. The set's frames are as large as the largest. Points have numbers
+ * of their own in the whole set: a host may write another opcode into a slot that waits, and what one handler has kept is
+ * not what another one may take back. */
 static void split(struct vyrec_mega *g, vyrec_block block)
 {
 	const struct vyrec_suspend_env env = {
+	    .points_before = g->shape.points,
 	    .slot = g->run.slot_index,
 	    .resume = g->resume,
 	    .stop = g->stop,
@@ -328,6 +331,7 @@ static void split(struct vyrec_mega *g, vyrec_block block)
 	};
 	struct vyrec_suspend_info info;
 	vyrec_suspend_split(g->m, &env, block, &info);
+	g->shape.points += info.points;
 	if (info.frame_words > g->shape.frame_words)
 		g->shape.frame_words = info.frame_words;
 }

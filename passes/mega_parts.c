@@ -170,13 +170,13 @@ static bool has_part(const struct part *part, const struct vyrec_mega_shape *sha
 	       !(shape->features & part->lacks);
 }
 
-/* Consts become literals, so that the program takes none over; places in the template mean nothing to the user. */
+/* Consts but FRAME_NEED become literals, so that the program takes none over; places in the template mean nothing to the user. */
 static void settle(struct vyrec_module *t)
 {
 	for (uint32_t i = 1; i < t->expr_count; i++) {
 		struct vyrec_expr_node *e = &t->exprs[i];
 		e->loc = 0;
-		if (e->kind == VYREC_EXPR_CONST)
+		if (e->kind == VYREC_EXPR_CONST && strcmp(vyrec_name_text(t, t->consts[e->sym].name), "FRAME_NEED"))
 			*e = (struct vyrec_expr_node){
 			    .kind = VYREC_EXPR_LIT, .type = e->type, .imm = t->consts[e->sym].value};
 	}
@@ -209,7 +209,7 @@ struct vyrec_module *vyrec_mega_template(const struct vyrec_mega_shape *shape, s
 	fprintf(f, "program %s workgroup(%u) {\n", shape->name, shape->lanes);
 	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
 		fprintf(f, "const %s: u32 = %u\n", constants[i].name, constants[i].value);
-	fprintf(f, "const FRAME_NEED: u32 = %u\n", shape->frame_words);
+	fprintf(f, "const FRAME_NEED: u32 = 0\n"); /* known when the handlers are in their cases: mega.c */
 	print_faults(f);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (has_part(&parts[i], shape))

@@ -163,7 +163,7 @@ static void number_points(struct vyrec_suspender *sp, vyrec_block block)
 			    vyrec_grow(sp->points, &sp->point_capacity, sp->point_count + 1, sizeof *sp->points);
 			sp->point_count++;
 		}
-		sp->last[s] = sp->point_count > before ? sp->point_count : 0;
+		sp->last[s] = sp->point_count > before ? sp->env->points_before + sp->point_count : 0;
 	}
 }
 
@@ -315,16 +315,21 @@ static void push_kept(struct vyrec_suspender *sp, struct vyrec_list *out)
 	}
 }
 
-/* if resume > points { trap }: no frame of this handler was left there. */
+/* if resume != 0 && resume is not one of these points { trap }: what was kept there is not what is taken back here. */
 static void push_check(struct vyrec_suspender *sp, struct vyrec_list *out)
 {
 	struct vyrec_module *m = sp->m;
+	vyrec_local resume = sp->env->resume;
 	vyrec_stmt trap = vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_TRAP,
 								      .imm = VYRE_FAULT_OUT_OF_RANGE,
-								      .expr = {vyrec_make_get(m, sp->env->resume, 0)}});
-	vyrec_expr wrong = vyrec_make_op(m, VYREC_OP_gt_u, vyrec_make_get(m, sp->env->resume, 0),
-					 vyrec_make_u32(m, sp->point_count, 0), 0);
-	vyrec_list_push(out, vyrec_make_if(m, wrong, vyrec_add_block(m, &trap, 1), 0));
+								      .expr = {vyrec_make_get(m, resume, 0)}});
+	vyrec_expr place = vyrec_make_op(m, VYREC_OP_sub_i, vyrec_make_get(m, resume, 0),
+					 vyrec_make_u32(m, sp->env->points_before + 1, 0), 0);
+	vyrec_expr wrong = vyrec_make_op(m, VYREC_OP_ge_u, place, vyrec_make_u32(m, sp->point_count, 0), 0);
+	vyrec_expr goes_on = vyrec_make_op(m, VYREC_OP_ne_i, vyrec_make_get(m, resume, 0), vyrec_make_u32(m, 0, 0), 0);
+	vyrec_expr both = vyrec_add_expr(
+	    m, &(struct vyrec_expr_node){.kind = VYREC_EXPR_ANDALSO, .type = VYREC_BOOL, .arg = {goes_on, wrong}});
+	vyrec_list_push(out, vyrec_make_if(m, both, vyrec_add_block(m, &trap, 1), 0));
 }
 
 void vyrec_suspend_split(struct vyrec_module *m, const struct vyrec_suspend_env *env, vyrec_block block,

@@ -13,7 +13,8 @@ struct vyrec_suspend_env {
 	vyrec_local slot;   /* u32: the slot's index, first argument of every fn below */
 	vyrec_local resume; /* var u32: the point to go on from, 0 = the start; 0 again when it has been reached */
 	vyrec_local stop;   /* var u32: VYREC_STOP_*, set when the handler leaves at a point */
-	vyrec_local pc;	    /* var u32: the point to go on from next time, 1 .. */
+	vyrec_local pc;	    /* var u32: the point to go on from next time */
+	uint32_t points_before; /* numbers taken by other handlers of the set: points are points_before + 1 .. */
 	vyrec_local operand[VYREC_STOP_OPERANDS]; /* vars u32 */
 	vyrec_fn frame_open; /* (slot, words) -> bool: there is room for the words */
 	vyrec_fn frame_get;  /* (slot, words, k) -> u32 */
@@ -47,7 +48,7 @@ struct vyrec_suspender {
 	struct vyrec_module *m;
 	const struct vyrec_suspend_env *env;
 	uint32_t *last; /* by statement, those that there were before anything is written: its last point, 0 = has none */
-	struct vyrec_suspend_point *points; /* [0] is point 1 */
+	struct vyrec_suspend_point *points; /* [0] is point points_before + 1 */
 	uint32_t point_count, point_capacity;
 
 	uint32_t local_count, array_count;   /* entries of the tables below */
@@ -65,6 +66,10 @@ struct vyrec_suspender {
 static inline bool vyrec_suspend_cuts(const struct vyrec_suspender *sp, vyrec_stmt s)
 {
 	return sp->last[s] != 0;
+}
+static inline struct vyrec_suspend_point *vyrec_suspend_point(struct vyrec_suspender *sp, uint32_t number)
+{
+	return &sp->points[number - sp->env->points_before - 1];
 }
 /* suspend_live.c: fills the live bits of every point. */
 void vyrec_suspend_live(struct vyrec_suspender *sp, vyrec_block block);

@@ -153,7 +153,7 @@ static void push_frame(struct vyrec_suspender *sp, uint32_t point, struct vyrec_
 	uint32_t first = 0;
 	for (uint32_t k = 0; k < sp->kept_count; k++) {
 		const struct vyrec_kept kept = sp->kept[k];
-		if (!(sp->points[point - 1].live[k / 64] >> k % 64 & 1))
+		if (!(vyrec_suspend_point(sp, point)->live[k / 64] >> k % 64 & 1))
 			continue;
 		if (!first)
 			push_room(sp, save);

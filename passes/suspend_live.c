@@ -152,7 +152,7 @@ static void live_jump(struct live *lv, const struct vyrec_stmt_node *n, uint64_t
 
 static void live_point(struct live *lv, vyrec_stmt s, const uint64_t *set)
 {
-	struct vyrec_suspend_point *point = &lv->sp->points[lv->sp->last[s] - 1];
+	struct vyrec_suspend_point *point = vyrec_suspend_point(lv->sp, lv->sp->last[s]);
 	if (!point->live)
 		point->live = copy_set(lv, NULL);
 	assign_set(lv, point->live, set);

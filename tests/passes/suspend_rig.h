@@ -10,7 +10,7 @@
 #include "tests/common/cpu_run.h"
 #include "tests/passes/rig.h"
 
-enum { FRAME_WORDS = 65536, NOTES = 64, NOTE_WORDS = 6, MAX_TURNS = 100000 };
+enum { SUSPEND_BEFORE = 20, FRAME_WORDS = 65536, NOTES = 64, NOTE_WORDS = 6, MAX_TURNS = 100000 };
 
 /* words: the slot. frame: [0] = words that were asked for, then the words. notes: [0] stops, [1] the point to start
  * from, [2] fault, [3] detail, [4] room in the frame, then NOTE_WORDS each: stop and operands. */
@@ -197,6 +197,7 @@ static inline struct vyrec_module *suspend_program(const char *text, uint32_t in
 		 arrays = m->array_count - 1;
 	struct vyrec_suspend_env env = {
 	    .slot = locals + suspend_local(t, "slot_index"),
+	    .points_before = SUSPEND_BEFORE,
 	    .resume = locals + suspend_local(t, "resume"),
 	    .stop = locals + suspend_local(t, "stop"),
 	    .pc = locals + suspend_local(t, "pc"),

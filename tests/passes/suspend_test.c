@@ -322,7 +322,7 @@ static void a_stop_says_why_and_for_what(void **state)
 
 static void a_point_that_is_not_there_is_a_fault(void **state)
 {
-	static const uint32_t wrong[] = {4, 5, 0x7fffffff, 0xffffffff};
+	static const uint32_t wrong[] = {1, SUSPEND_BEFORE, SUSPEND_BEFORE + 4, 0x7fffffff, 0xffffffff};
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct vyrec_interp_slot slot = {{0}};
