@@ -174,6 +174,8 @@ void interp_release(struct interp_run *run, struct interp_group *group)
 static void suspend(struct interp_run *run, struct interp_group *group, const struct interp_insn *at)
 {
 	const struct interp_lane *lane = group->lanes;
+	/* another workgroup may go on, with shared arrays of its own */
+	memset(group->bytes, 0, group->code->shared_bytes);
 	if (at->op == VYREC_STMT_JOIN && interp_join(run, group)) {
 		interp_release(run, group);
 		return;
@@ -182,7 +184,6 @@ static void suspend(struct interp_run *run, struct interp_group *group, const st
 		lane++;
 	group->state = GROUP_SUSPENDED;
 	group->suspended_by = at->op;
-	memset(group->bytes, 0, group->code->shared_bytes); /* another workgroup may go on, and what it had is not its own */
 	if (at->op == VYREC_STMT_PAUSE)
 		group->until = (uint32_t)operand(lane, at->a);
 	if (at->op != VYREC_STMT_LOAD)

@@ -172,6 +172,28 @@ static void joins_order(void **state)
 	}
 }
 
+/* Shared arrays are zero behind every suspension point, a join that waits for nobody among them. */
+static void shared_is_zero_again(void **state)
+{
+	(void)state;
+	static const char *const points[] = {"join", "yield", "requeue(1)", "pause(3)", "spawn(leaf)\n join"};
+	for (unsigned i = 0; i < sizeof points / sizeof *points; i++) {
+		char source[512];
+		snprintf(source, sizeof source,
+			 SET(" op top = 0x100 () by workgroup {\n shared t : u32[4]\n t[lane] = 5\n %s\n"
+			     " let n = reduce_add(t[lane])\n result(0, n)\n }\n op leaf = 0x101 () by lane { relax }"),
+			 points[i]);
+		struct spawn_rig r;
+		open_rig(&r, source, i, 1, 0);
+		uint32_t *top = rig_slot(&r.rig, 0x100, 0, 0, 0);
+		rig_slots(&r.rig);
+		ASSERT_OK(r.rig);
+		assert_int_equal(top[0], VYRE_SLOT_DONE);
+		assert_int_equal(top[4], 0);
+		rig_close(&r.rig);
+	}
+}
+
 /* Without the join, the same accesses race. */
 static void no_join_no_order(void **state)
 {
@@ -321,6 +343,7 @@ int main(void)
 	    cmocka_unit_test(arguments_are_fresh),
 	    cmocka_unit_test(what_a_spawned_slot_is),
 	    cmocka_unit_test(joins_order),
+	    cmocka_unit_test(shared_is_zero_again),
 	    cmocka_unit_test(no_join_no_order),
 	    cmocka_unit_test(grandchildren),
 	    cmocka_unit_test(faults),
