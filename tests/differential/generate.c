@@ -33,6 +33,7 @@ struct gen {
 	enum shape shape;
 	unsigned width;	  /* of BY_FIXED_WIDTH */
 	bool lane_values; /* may an expression depend on the lane here? */
+	bool suspends;	  /* sprinkle suspension points */
 };
 
 static const vyrec_type value_types[] = {VYREC_U32, VYREC_I32, VYREC_U64, VYREC_I64, VYREC_F32, VYREC_F64, VYREC_BOOL};
@@ -392,10 +393,26 @@ static void branch(struct gen *g, unsigned depth, bool in_loop)
 	}
 }
 
+/* All lanes are here together. */
+static void suspend(struct gen *g)
+{
+	if (!g->suspends || !chance(g, 30))
+		return;
+	if (chance(g, 70)) {
+		line(g, "yield\n");
+		return;
+	}
+	line(g, chance(g, 50) ? "requeue(" : "pause(0 & ");
+	expr(g, VYREC_U32, 1);
+	put(g, ")\n");
+}
+
 static void block(struct gen *g, unsigned depth, bool in_loop)
 {
 	for (unsigned n = 1 + below(g, 4); n; n--) {
 		unsigned pick = below(g, 100);
+		if (!g->lane_values)
+			suspend(g);
 		if (pick < 30)
 			let_or_var(g);
 		else if (pick < 50)
@@ -423,6 +440,7 @@ static void lane_body(struct gen *g)
 	line(g, "for k in 0 .. 8 { tmp[k] = k * ");
 	expr(g, VYREC_U32, 2);
 	put(g, " }\n");
+	suspend(g);
 	if (chance(g, 8)) {
 		line(g, "if ");
 		expr(g, VYREC_BOOL, 2);
@@ -474,12 +492,22 @@ static void any_width_body(struct gen *g)
 	g->local_count--;
 	g->indent--;
 	line(g, "}\n");
+	suspend(g);
 	line(g, "let total = reduce_%s(acc)\n", reductions[k]);
+	suspend(g);
 	line(g, "result(0, total)\n");
 	line(g, "result(1, broadcast(");
 	expr(g, VYREC_U32, 3);
 	put(g, ", 0))\n");
 	g->local_count = locals;
+}
+
+/* Where shared memory is written before it is read again. */
+static void uniform_suspend(struct gen *g)
+{
+	g->lane_values = false;
+	suspend(g);
+	g->lane_values = true;
 }
 
 static void fixed_width_body(struct gen *g)
@@ -494,11 +522,13 @@ static void fixed_width_body(struct gen *g)
 	put(g, "\n");
 	line(g, "barrier\n");
 	line(g, "var y: u32 = s[(lane + %u) %% lanes]\n", below(g, 300));
+	uniform_suspend(g);
 	g->locals[g->local_count++] = (struct local){"y", VYREC_U32, true};
 	if (chance(g, 60)) {
 		line(g, "for turn in 0 .. %u {\n", 1 + below(g, 3));
 		g->indent++;
 		line(g, "barrier\n");
+		uniform_suspend(g);
 		line(g, "s[lane] = y ^ (");
 		expr(g, VYREC_U32, 2);
 		put(g, ")\n");
@@ -513,6 +543,7 @@ static void fixed_width_body(struct gen *g)
 		line(g, "let votes = ballot((y & 1) == 1)\n");
 	else
 		line(g, "let votes = u64(subgroup_add(y)) + u64(subgroup_max(y))\n");
+	uniform_suspend(g);
 	line(g, "out[%u + lane] = y\n", g->op * GENERATE_REGION);
 	line(g, "result(0, reduce_add(y))\n");
 	line(g, "result(1, reduce_xor(u32(votes)))\n");
@@ -557,11 +588,11 @@ static void op(struct gen *g)
 	line(g, "}\n");
 }
 
-char *generate_set(uint64_t seed, unsigned ops)
+static char *generate(uint64_t seed, unsigned ops, bool suspends)
 {
 	char *text = NULL;
 	size_t bytes;
-	struct gen g = {.rng = seed, .out = open_memstream(&text, &bytes)};
+	struct gen g = {.rng = seed, .suspends = suspends, .out = open_memstream(&text, &bytes)};
 	put(&g, "set random {\n");
 	g.indent = 1;
 	static const char *const inputs[] = {"u32",  "i32", "u64", "i64", "f32", "f64",
@@ -576,4 +607,14 @@ char *generate_set(uint64_t seed, unsigned ops)
 	put(&g, "}\n");
 	fclose(g.out);
 	return text;
+}
+
+char *generate_set(uint64_t seed, unsigned ops)
+{
+	return generate(seed, ops, false);
+}
+
+char *generate_suspending_set(uint64_t seed, unsigned ops)
+{
+	return generate(seed, ops, true);
 }

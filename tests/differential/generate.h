@@ -16,6 +16,8 @@ enum {
 /* The text of a set named `random` with `ops` ops; free it. Op i writes out[64 i .. 64 i + 64), adds to sums, reads the
  * inputs. The same seed gives the same text. */
 char *generate_set(uint64_t seed, unsigned ops);
+/* The same with suspension points: right for one slot of each op at a time. */
+char *generate_suspending_set(uint64_t seed, unsigned ops);
 
 /* The text of a set `random` with `ops` ops and of a program `grid`, whose effects have one order. Argument word 11 of a
  * slot is its own number, below what the buffers mem (u32), wide (u64), bytes (u8) and halves (i16) have room for:
