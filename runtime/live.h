@@ -47,7 +47,7 @@ struct vyre_ring {
 	struct vyre_memory
 	    *memories[VYRE_RING_BUFFERS];	/* LAUNCH: one record of VYRE_LAUNCH_WORDS a worker, in lines */
 	uint32_t *control, *live, *words, *log; /* words: the slots */
-	uint32_t slots, workers, tenants, flags;
+	uint32_t slots, workers, tenants, flags, control_words;
 	uint32_t idle_polls, spins; /* polls before leaving; polls a waiter makes before it sleeps */
 	uint64_t first_position;
 	uint64_t *owner; /* atomic, by place */
@@ -64,11 +64,20 @@ struct vyre_ring {
 	uint32_t writer;	/* tenant of who writes, or died writing */
 	uint64_t lap_limit;	/* hold.c: positions from here on may not be published either; UINT64_MAX = no hold */
 	struct vyre_hold holds[VYRE_MAX_FENCES];
+	uint64_t command_position; /* of the slot that COMMAND names, while is_commanding */
+	int is_commanding;
 	struct vyre_tenant_count tenant[32];
 	uint64_t detached_faults, last_fault_position;
 	uint32_t last_fault[3];		   /* slot, code, detail */
 	void (*before_commit)(void *user); /* tests: called with the lock held and the slots written */
 	void *before_commit_user;
+
+	pthread_mutex_t command_lock; /* robust: one request to the device at a time */
+
+	/* who serves what the device asks for; NULL = nobody */
+	pthread_mutex_t io_lock;
+	void (*io_asked)(void *user);
+	void *io_user;
 
 	/* host threads asleep */
 	__attribute__((aligned(128))) uint32_t event; /* atomic; futex: moves when something may have ended */
@@ -110,6 +119,12 @@ static inline uint32_t vyre_live_load(const struct vyre_ring *ring, uint32_t wor
 void vyre_ring_ref(struct vyre_ring *ring);
 void vyre_ring_unref(struct vyre_ring *ring);
 
+/* ring.c: the device was shut down by a slot. `all`: no worker is left. */
+void vyre_ring_shut_down(struct vyre_ring *ring, int all);
+
+/* ring.c: a worker has published io entries; any thread. */
+void vyre_ring_io_asked(struct vyre_ring *ring);
+
 /* publish.c: how far publishing has come. */
 struct vyre_commit vyre_ring_commit(struct vyre_ring *ring);
 /* publish.c: counts and frees the detached slots that have faulted; publish_lock is held. */
@@ -122,6 +137,8 @@ void vyre_ring_unlock(struct vyre_ring *ring);
  * there may be. add: there is one left. */
 uint32_t vyre_ring_refresh_holds(struct vyre_ring *ring);
 void vyre_ring_add_hold(struct vyre_ring *ring, uint64_t position, uint32_t covers);
+/* The same until COMMAND, which is stored next, is answered. */
+void vyre_ring_hold_command(struct vyre_ring *ring, uint64_t position);
 
 /* wait.c: tells publishers that wait for room that there may be some. */
 void vyre_ring_tell_room_waiters(struct vyre_ring *ring);

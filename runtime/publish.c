@@ -444,7 +444,11 @@ vyre_status vyre_batch_publish(struct vyre_batch *batch, uint32_t flags, uint64_
 	case VYRE_TIMEOUT:
 		return refuse(batch);
 	case VYRE_STOPPED:
-		return vyre_answer(VYRE_STOPPED, "the ring was stopped. Fix: publish before vyre_ring_stop.");
+		return vyre_answer(
+		    VYRE_STOPPED,
+		    vyre_live_load(batch->publisher->ring, VYRE_LIVE_LEAVE)
+			? "a SHUTDOWN slot has stopped the ring. Fix: publish before it, or make another ring."
+			: "the ring was stopped. Fix: publish before vyre_ring_stop.");
 	default:
 		return batch->status;
 	}

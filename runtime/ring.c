@@ -124,6 +124,7 @@ static void encode(struct vyre_ring *ring, const struct vyre_ring_params *params
 	ring->words = ring->memories[VYRE_RING_BUFFER_RING]->data;
 	ring->log = ring->memories[VYRE_RING_BUFFER_LOG]->data;
 	vyre_control_encode_live(ring->control, params->tenants, params->observables, params->slots);
+	ring->control_words = VYRE_CONTROL_MIN_WORDS + params->observables;
 	ring->live = ring->control + ring->control[VYRE_CONTROL_EXT_BASE];
 	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		ring->live[counters[i]] = params->first_position;
@@ -160,13 +161,15 @@ static uint32_t idle_polls(const struct vyre_device *device, uint64_t idle_ns)
 	return polls == 0 ? 1 : polls > UINT32_MAX ? UINT32_MAX : (uint32_t)polls;
 }
 
-static void init_lock(struct vyre_ring *ring)
+static void init_locks(struct vyre_ring *ring)
 {
 	pthread_mutexattr_t robust;
 
 	pthread_mutexattr_init(&robust);
 	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
 	pthread_mutex_init(&ring->publish_lock, &robust);
+	pthread_mutex_init(&ring->command_lock, &robust);
+	pthread_mutex_init(&ring->io_lock, NULL);
 	pthread_mutexattr_destroy(&robust);
 }
 
@@ -185,7 +188,7 @@ vyre_status vyre_ring_create(const struct vyre_ring_params *given, struct vyre_r
 	ring = vyre_mem_alloc(sizeof(*ring));
 	if (!ring)
 		return vyre_fail_nomem("a ring record", sizeof(*ring));
-	init_lock(ring);
+	init_locks(ring);
 	ring->refs = 1;
 	ring->kernel = params.kernel;
 	ring->device = params.kernel->device;
@@ -227,11 +230,20 @@ void vyre_ring_unref(struct vyre_ring *ring)
 	vyre_pages_free(ring->owner, sizeof(*ring->owner) * ring->slots);
 	vyre_kernel_destroy(ring->kernel);
 	pthread_mutex_destroy(&ring->publish_lock);
+	pthread_mutex_destroy(&ring->command_lock);
+	pthread_mutex_destroy(&ring->io_lock);
 	vyre_mem_free(ring);
 }
 
-/* Slots that nobody has claimed end as EMPTY, and those who wait for them are told. By compare-exchange: a worker that
- * has not left may still claim. */
+/* Waits for a worker, or for something that a worker will be told of. */
+static int is_unclaimed(uint32_t status)
+{
+	return status == VYRE_SLOT_PUBLISHED || status == VYRE_SLOT_REQUEUE || status == VYRE_SLOT_YIELD ||
+	       status == VYRE_SLOT_WAIT_IO;
+}
+
+/* Slots that nobody has claimed, suspended ones among them, end as EMPTY, and those who wait for them are told. By
+ * compare-exchange: a worker that has not left may still claim. What they had spawned goes with the kernel. */
 static void cancel_unclaimed(struct vyre_ring *ring)
 {
 	uint32_t cancelled = 0, i;
@@ -240,12 +252,10 @@ static void cancel_unclaimed(struct vyre_ring *ring)
 	for (i = 0; i < ring->slots; i++) {
 		uint32_t *status = vyre_slot_words(ring, i), seen = __atomic_load_n(status, __ATOMIC_ACQUIRE);
 
-		if (seen != VYRE_SLOT_PUBLISHED && seen != VYRE_SLOT_REQUEUE)
+		if (!is_unclaimed(seen))
 			continue;
 		if (!__atomic_compare_exchange_n(status, &seen, VYRE_SLOT_EMPTY, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 			continue;
-		if (seen == VYRE_SLOT_REQUEUE)
-			__atomic_sub_fetch(&ring->live[VYRE_LIVE_PARKED], 1, __ATOMIC_SEQ_CST);
 		cancelled++;
 	}
 	__atomic_add_fetch(&ring->live[VYRE_LIVE_RETIRED], cancelled, __ATOMIC_SEQ_CST);
@@ -269,6 +279,38 @@ static int have_all_left(struct vyre_ring *ring, void *context)
 	return ring->device->fns->ring_running(ring) == 0;
 }
 
+/* No worker is left: what they counted as waiting is nobody's any more. */
+static void all_have_left(struct vyre_ring *ring)
+{
+	static const uint32_t counts[] = {VYRE_LIVE_PARKED, VYRE_LIVE_PARKED_QUOTA, VYRE_LIVE_READY, VYRE_LIVE_WAITING};
+	uint32_t i;
+
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		__atomic_store_n(&ring->live[counts[i]], 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ring->live[VYRE_LIVE_STATE], 4, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ring->left, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A worker calls this, any number of them any number of times. Slots that can still end, those that run, do. */
+void vyre_ring_shut_down(struct vyre_ring *ring, int all)
+{
+	close_ring(ring, VYRE_RING_CLOSING);
+	cancel_unclaimed(ring);
+	if (!all)
+		return;
+	all_have_left(ring);
+	cancel_unclaimed(ring); /* what the last ones had claimed, and suspended */
+	close_ring(ring, VYRE_RING_STOPPED);
+}
+
+void vyre_ring_io_asked(struct vyre_ring *ring)
+{
+	pthread_mutex_lock(&ring->io_lock);
+	if (ring->io_asked)
+		ring->io_asked(ring->io_user);
+	pthread_mutex_unlock(&ring->io_lock);
+}
+
 /* Any number of threads may be in here: every step may be done twice. */
 static vyre_status stop_workers(struct vyre_ring *ring, uint64_t deadline)
 {
@@ -281,10 +323,8 @@ static vyre_status stop_workers(struct vyre_ring *ring, uint64_t deadline)
 	cancel_unclaimed(ring);
 	if (!have_all_left(ring, NULL))
 		vyre_ring_wait_until(ring, have_all_left, NULL, deadline > grace ? deadline : grace, 0);
-	if (have_all_left(ring, NULL)) {
-		__atomic_store_n(&ring->live[VYRE_LIVE_STATE], 4, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&ring->left, 1, __ATOMIC_SEQ_CST);
-	}
+	if (have_all_left(ring, NULL))
+		all_have_left(ring);
 	cancel_unclaimed(ring);
 	close_ring(ring, VYRE_RING_STOPPED);
 	if (__atomic_load_n(&ring->left, __ATOMIC_SEQ_CST))
@@ -389,11 +429,26 @@ void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out)
 	out->faults = __atomic_load_n(&ring->control[VYRE_CONTROL_FAULT_COUNT], __ATOMIC_RELAXED);
 	out->wakes = __atomic_load_n(&ring->wakes, __ATOMIC_RELAXED);
 	out->parked = vyre_live_load(ring, VYRE_LIVE_PARKED);
+	out->ready = vyre_live_load(ring, VYRE_LIVE_READY);
+	out->waiting = vyre_live_load(ring, VYRE_LIVE_WAITING);
+	out->shut_down = vyre_live_load(ring, VYRE_LIVE_LEAVE) != 0;
 	out->sleeping = ring->device->fns->ring_sleeping(ring);
 	for (i = 0; i < 32; i++)
 		out->metrics[i] = __atomic_load_n(&ring->control[VYRE_CONTROL_METRICS + i], __ATOMIC_RELAXED);
 	out->debug_records = debug_records(ring);
 	out->debug_dropped = __atomic_load_n(&ring->control[VYRE_CONTROL_DEBUG_DROPPED], __ATOMIC_RELAXED);
+}
+
+vyre_status vyre_ring_read_control(struct vyre_ring *ring, uint32_t first, uint32_t *words, uint32_t count)
+{
+	uint32_t i;
+
+	if (first > ring->control_words || count > ring->control_words - first)
+		return vyre_fail(VYRE_INVALID, "read inside it, or make the ring with more observables",
+				 "words %u..+%u of a control buffer of %u words", first, count, ring->control_words);
+	for (i = 0; i < count; i++)
+		words[i] = __atomic_load_n(&ring->control[first + i], __ATOMIC_ACQUIRE);
+	return VYRE_OK;
 }
 
 uint32_t vyre_ring_read_log(struct vyre_ring *ring, uint32_t first, uint32_t (*records)[4], uint32_t max)

@@ -293,6 +293,13 @@ VYRE_CHECKED VYRE_API vyre_status vyre_wait(struct vyre_ring *ring, vyre_ticket 
 /* Gives the ticket up; a slot still in flight becomes detached. Any thread. */
 VYRE_API vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket);
 
+/* Takes a slot back: it ends as FAULT code 9 (VYRE_FAULT_CANCELLED) unless it has ended or runs to its end first; one that
+ * is suspended ends when it would have gone on. OK = the request was answered; wait for the ticket, which stays held, to
+ * learn what became of it. Spins, then sleeps, until a worker answers.
+ * Errors: STALE, TIMEOUT (no worker has answered yet; the request stays in force, and the place is not used again before
+ * it is answered). Any thread, one request at a time on its way. Blocks. */
+VYRE_CHECKED VYRE_API vyre_status vyre_cancel(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeout_ns);
+
 /* Lets a tenant run or masks it: a masked tenant's slots wait, parked, and delay nobody. In force before any slot
  * published afterwards. Errors: INVALID (tenant >= the ring's tenants). Any thread. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, uint32_t tenant, int may_run);
@@ -307,7 +314,7 @@ VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_quota(struct vyre_ring *ring, ui
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns);
 /* Refuses new slots, lets running handlers end, and stops the workers. drain nonzero: first waits for every published
  * slot, up to timeout_ns; slots that did not run end as EMPTY (cancelled). Idempotent; another thread's stop, or its
- * drain, is not waited for.
+ * drain, is not waited for. A slot that suspends is published until it has ended: drained, or cancelled with the rest.
  * Errors: TIMEOUT (drain did not finish, the ring is stopped all the same; or a handler has not returned timeout_ns and
  * 100 ms after the call, and goes on running). Any thread. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_ns);
@@ -318,12 +325,19 @@ struct vyre_ring_stats {
 	uint32_t last_fault_slot, last_fault_code, last_fault_detail; /* of the last detached fault */
 	uint64_t detached_faults;
 	uint64_t wakes;    /* times a publisher woke a sleeping worker */
-	uint32_t parked;   /* slots of masked tenants now waiting in the ring */
+	uint32_t parked;   /* slots of masked tenants, or over their tenant's quota, now waiting in the ring */
+	uint32_t ready;    /* suspended slots that may go on, and spawned ones; by the kernel's count */
+	uint32_t waiting;  /* suspended slots that wait for an epoch, for i/o, or for what they have spawned */
+	uint32_t shut_down; /* 1 = a SHUTDOWN slot has stopped the ring */
 	uint32_t sleeping; /* workers asleep now */
 	uint32_t metrics[32]; /* slots run, by opcode below 32 */
 	uint32_t debug_records, debug_dropped;
 };
 VYRE_API void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out);
+/* Copies words of the control buffer (VYRE_CONTROL_*: EPOCH, METRICS, ...; observable i is word VYRE_CONTROL_OBSERVABLES + i),
+ * each as it is at that moment. Errors: INVALID (beyond the observables). Any thread. */
+VYRE_CHECKED VYRE_API vyre_status vyre_ring_read_control(struct vyre_ring *ring, uint32_t first, uint32_t *words,
+							 uint32_t count);
 /* Copies up to `max` debug records (format id, a, b, 16 x slot) from record `first`; returns how many. Any thread. */
 VYRE_API uint32_t vyre_ring_read_log(struct vyre_ring *ring, uint32_t first, uint32_t (*records)[4], uint32_t max);
 

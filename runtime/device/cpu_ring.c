@@ -1,9 +1,12 @@
 /* cpu_ring.c - the workers of a live ring on the cpu: one thread a workgroup.
  *
- * In: a ring. Out: threads that call the kernel's entry until STOP. The entry returns for one of four reasons:
+ * In: a ring. Out: threads that call the kernel's entry until STOP. The entry returns for one of these reasons:
  *     STOP             the thread ends
  *     a host thread is asleep (NOTIFY)    the thread wakes all of them and calls again
  *     idleness (launch word LEFT = 1)     the kernel has counted itself in AWAY; the thread sleeps on the bell
+ *     io was asked for (IO_ASKED)         the thread tells the ring's vyre_io and calls again
+ *     work for others  (READY, AWAY)      the thread wakes one of them and calls again
+ *     a SHUTDOWN slot has run (LEAVE)     the thread wakes the others and ends; the last closes the ring
  *     any other        (a round limit, or a kernel that is broken) it calls again, after a rest if nothing moved
  *
  * No wake-up is lost. On seq_cst operations:
@@ -56,13 +59,14 @@ static void free_engine(struct engine *engine)
 
 static int must_stop(const struct vyre_ring *ring)
 {
-	return vyre_live_load(ring, VYRE_LIVE_STOP) == 2;
+	return vyre_live_load(ring, VYRE_LIVE_STOP) == 2 || vyre_live_load(ring, VYRE_LIVE_LEAVE) != 0;
 }
 
 /* More than this worker will take at once: somebody else should look too. */
 static int has_backlog(const struct vyre_ring *ring)
 {
-	return (int32_t)(vyre_live_load(ring, VYRE_LIVE_TAIL) - vyre_live_load(ring, VYRE_LIVE_HEAD)) > 1;
+	return (int32_t)(vyre_live_load(ring, VYRE_LIVE_TAIL) - vyre_live_load(ring, VYRE_LIVE_HEAD)) > 1 ||
+	       vyre_live_load(ring, VYRE_LIVE_READY) > 1;
 }
 
 /* The kernel has counted itself in AWAY. Returns when it must be called again. */
@@ -86,29 +90,57 @@ static void rest(struct engine *engine)
 	vyre_futex_wait(&engine->bell, __atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST), vyre_deadline(rest_ns));
 }
 
+/* The entry has returned though nobody told it to, and not for idleness. */
+static void go_on(struct vyre_ring *ring, struct engine *engine, int has_asked, uint32_t retired)
+{
+	if (vyre_live_load(ring, VYRE_LIVE_READY) != 0) {
+		if (vyre_live_load(ring, VYRE_LIVE_AWAY) != 0)
+			vyre_cpu_ring_wake(ring, 1);
+	} else if (!has_asked && retired == vyre_live_load(ring, VYRE_LIVE_RETIRED)) {
+		rest(engine);
+	}
+}
+
+/* The thread of a worker ends. */
+static void end(struct vyre_ring *ring, struct engine *engine)
+{
+	int is_shut_down = vyre_live_load(ring, VYRE_LIVE_LEAVE) != 0, is_last;
+
+	if (is_shut_down) {
+		vyre_cpu_ring_wake(ring, UINT32_MAX);
+		vyre_ring_shut_down(ring, 0);
+	}
+	is_last = __atomic_sub_fetch(&engine->running, 1, __ATOMIC_SEQ_CST) == 0;
+	if (is_shut_down && is_last)
+		vyre_ring_shut_down(ring, 1);
+	vyre_ring_notify(ring);
+	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		vyre_ring_unref(ring);
+}
+
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
 	struct vyre_ring *ring = worker->ring;
 	struct engine *engine = ring->engine;
-	uint32_t *left = worker->record + VYRE_LAUNCH_LEFT;
+	uint32_t *left = worker->record + VYRE_LAUNCH_LEFT, *asked = worker->record + VYRE_LAUNCH_IO_ASKED;
 
 	while (!must_stop(ring)) {
 		uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
 
 		*left = 0;
+		*asked = 0;
 		ring->kernel->entry(&worker->launch);
+		if (*asked)
+			vyre_ring_io_asked(ring);
 		if (vyre_live_load(ring, VYRE_LIVE_NOTIFY) != 0)
 			vyre_ring_notify(ring);
 		if (*left)
 			sleep_until_rung(ring, engine);
-		else if (retired == vyre_live_load(ring, VYRE_LIVE_RETIRED))
-			rest(engine);
+		else
+			go_on(ring, engine, *asked != 0, retired);
 	}
-	__atomic_sub_fetch(&engine->running, 1, __ATOMIC_SEQ_CST);
-	vyre_ring_notify(ring);
-	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		vyre_ring_unref(ring);
+	end(ring, engine);
 	return NULL;
 }
 

@@ -168,6 +168,8 @@ static void run(struct context *c, uint32_t slot)
 	default:
 		if (opcode == VYRE_OPCODE_STORE_U32)
 			STORE(&c->control[LOAD(&args[1], RELAXED)], a, RELAXED);
+		if (opcode == VYRE_OPCODE_SHUTDOWN)
+			STORE(&c->live[VYRE_LIVE_LEAVE], 1, SEQ_CST);
 		if (opcode == VYRE_OPCODE_BATCH_FENCE) {
 			run_fence(c, slot);
 			return;
@@ -222,9 +224,10 @@ static void scan(struct context *c)
 
 static void serve_command(struct context *c)
 {
+	/* In this order: a command that is taken meanwhile must not be taken again. */
+	uint32_t taken = LOAD(&c->live[VYRE_LIVE_COMMAND_TAKEN], SEQ_CST);
 	uint32_t command = LOAD(&c->live[VYRE_LIVE_COMMAND], SEQ_CST), slot, tenant;
 	int parked;
-	uint32_t taken = LOAD(&c->live[VYRE_LIVE_COMMAND_TAKEN], RELAXED);
 
 	if (command == taken || !__atomic_compare_exchange_n(&c->live[VYRE_LIVE_COMMAND_TAKEN], &taken, command, 0,
 							     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
@@ -282,7 +285,7 @@ void feature_entry(struct vyre_cpu_launch *launch)
 	for (;;) {
 		uint32_t retired = LOAD(&c.live[VYRE_LIVE_RETIRED], RELAXED), epoch, io_done;
 
-		if (LOAD(&c.live[VYRE_LIVE_STOP], RELAXED) == 2)
+		if (LOAD(&c.live[VYRE_LIVE_STOP], RELAXED) == 2 || LOAD(&c.live[VYRE_LIVE_LEAVE], RELAXED) != 0)
 			return;
 		epoch = LOAD(&c.live[VYRE_LIVE_CONFIG_EPOCH], SEQ_CST);
 		io_done = LOAD(&c.live[VYRE_LIVE_IO_DONE], SEQ_CST);
