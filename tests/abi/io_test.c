@@ -143,6 +143,7 @@ static void a_queue_is_1_to_64_entries(void **state)
 	assert_int_equal(vyre_io_view(2048, &entries), VYRE_IO_ERROR_NONE);
 	assert_int_equal(entries, 64);
 	assert_true(vyre_io_length(0) == VYRE_NO_LENGTH);
+	assert_int_equal(vyre_io_length(1), 32);
 	assert_int_equal(vyre_io_length(64), 2048);
 	assert_true(vyre_io_length(65) == VYRE_NO_LENGTH);
 	memset(queue, 0x33, sizeof queue);

@@ -143,6 +143,9 @@ static void a_load_miss_is_read_at_its_slot(void **state)
 	ring[16 + 5] = 2;
 	ring[16 + 7] = 0xFFFFFFFF;
 	ring[16 + 8] = 1;
+	ring[16 + 6] = 77;
+	ring[16 + 9] = 88;
+	ring[16 + 10] = 99;
 	assert_false(vyre_load_miss_decode(ring, sizeof ring, 0, &miss));
 	assert_false(vyre_load_miss_decode(ring, sizeof ring - 1, 1, &miss));
 	assert_false(vyre_load_miss_decode(ring, sizeof ring, 2, &miss));
@@ -152,6 +155,12 @@ static void a_load_miss_is_read_at_its_slot(void **state)
 	assert_int_equal(miss.resource, 66);
 	assert_int_equal(miss.prefetch, 1);
 	assert_true(miss.offset == UINT64_C(0x1FFFFFFFF));
+	assert_int_equal(miss.destination, 77);
+	assert_int_equal(miss.bytes, 88);
+	assert_int_equal(miss.destination_offset, 99);
+	ring[16 + 5] = 0;
+	assert_true(vyre_load_miss_decode(ring, sizeof ring, 1, &miss));
+	assert_int_equal(miss.prefetch, 0);
 }
 
 int main(void)
