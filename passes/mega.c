@@ -208,6 +208,13 @@ static void set_switch(struct vyrec_mega *g, vyrec_stmt marker, vyrec_local over
 	vyrec_list_free(pairs);
 }
 
+/* The table of DFA_STEP: a buffer of that name with words in it. */
+static vyrec_array find_dfa_table(const struct vyrec_module *m, vyrec_unit set)
+{
+	vyrec_array table = vyrec_unit_buffer(m, set, "dfa_table");
+	return table && m->arrays[table].element == VYREC_U32 ? table : 0;
+}
+
 static void push_builtins(struct vyrec_mega *g, const struct vyrec_mega_site *site, struct vyrec_list *pairs)
 {
 	static const struct {
@@ -220,6 +227,8 @@ static void push_builtins(struct vyrec_mega *g, const struct vyrec_mega_site *si
 	};
 	for (size_t i = 0; i < sizeof opcodes / sizeof *opcodes; i++) {
 		vyrec_fn fn = builtin_fn(g, opcodes[i].name);
+		if (opcodes[i].value == VYRE_OPCODE_DFA_STEP && !g->dfa_table)
+			continue;
 		/* One that may stop has no place in a packed slot, nor has one whose opcode is no byte. */
 		if (fn && (site == &g->run || (opcodes[i].value <= 255 && !g->template->fns[fn].result)))
 			push_case(pairs, opcodes[i].value, vyrec_mega_builtin_case(g, site, fn));
@@ -371,6 +380,7 @@ static bool assemble(struct vyrec_module *m, vyrec_unit set, const struct vyrec_
 	g.shape.features = find_features(m, set, g.shape.feed, options->features);
 	g.shape.lanes = options->one_lane || g.shape.feed == VYRE_FEED_LIVE || !options->lanes ? 1 : options->lanes;
 	g.slots = g.shape.feed == VYRE_FEED_LIVE ? 0 : options->slots;
+	g.dfa_table = find_dfa_table(m, set);
 	if (import_template(&g)) {
 		splice_handlers(&g);
 		settle_frame_need(&g);

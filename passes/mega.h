@@ -68,6 +68,7 @@ struct vyrec_mega {
 	struct vyrec_mega_site run, packed;
 	vyrec_stmt packed_known;  /* marker: becomes a switch over opcodes that may stand in a packed slot ... */
 	vyrec_local packed_is_known; /* ... whose cases set this to true */
+	vyrec_array dfa_table;	  /* the set's, for DFA_STEP; 0: it has none, and so no such op */
 	vyrec_array packed_args;  /* the argument words of an op inside a packed slot */
 #define X(name) vyrec_local name;
 	VYREC_MEGA_LOCALS(X)

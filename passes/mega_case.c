@@ -238,7 +238,15 @@ static vyrec_stmt zero_array(struct vyrec_module *m, vyrec_array array)
 							   .body = {body}});
 }
 
-/* let of each ARG word in use, then of each parameter. */
+/* let of each ARG word in use. */
+static void push_arg_words(struct maker *mk, struct vyrec_list *out)
+{
+	for (unsigned k = 0; k < VYRE_SLOT_ARGS; k++)
+		if (mk->args[k])
+			vyrec_list_push(out, let(mk->g->m, mk->args[k], load_arg(mk, k)));
+}
+
+/* These, then let of each parameter. */
 static void push_arguments(struct maker *mk, const struct vyrec_list *locals, struct vyrec_list *out)
 {
 	struct vyrec_module *m = mk->g->m;
@@ -256,9 +264,7 @@ static void push_arguments(struct maker *mk, const struct vyrec_list *locals, st
 	}
 	for (unsigned k = 0; k < VYRE_SLOT_ARGS && mk->arg_array; k++)
 		arg_local(mk, k);
-	for (unsigned k = 0; k < VYRE_SLOT_ARGS; k++)
-		if (mk->args[k])
-			vyrec_list_push(out, let(m, mk->args[k], load_arg(mk, k)));
+	push_arg_words(mk, out);
 	for (uint32_t i = 0; i < params.count; i++)
 		vyrec_list_push(out, params.items[i]);
 	vyrec_list_free(&params);
@@ -369,8 +375,18 @@ vyrec_block vyrec_mega_unknown_case(struct vyrec_mega *g, const struct vyrec_meg
 	return vyrec_add_block(g->m, &stmt, 1);
 }
 
-/* What a parameter of a built-in op's fn is given, by its name: slot_index, tenant_id, inner (true in a packed slot), or
- * aK, the argument word K. */
+/* dfa_table[a0 * 256 + a1], 0 beyond its end: the op looks at its length. */
+static vyrec_expr dfa_entry(struct maker *mk)
+{
+	struct vyrec_module *m = mk->g->m;
+	vyrec_expr row =
+	    vyrec_make_op(m, VYREC_OP_mul_i, vyrec_make_get(m, arg_local(mk, 0), 0), vyrec_make_u32(m, 256, 0), 0);
+	vyrec_expr index = vyrec_make_op(m, VYREC_OP_add_i, row, vyrec_make_get(m, arg_local(mk, 1), 0), 0);
+	return vyrec_make_load(m, mk->g->dfa_table, index, VYREC_POLICY_CHECKED, 0);
+}
+
+/* What a parameter of a built-in op's fn is given, by its name: slot_index, tenant_id, inner (true in a packed slot),
+ * dfa_entry and dfa_length of the set's table, or aK, the argument word K. */
 static vyrec_expr builtin_argument(struct maker *mk, const char *name)
 {
 	struct vyrec_module *m = mk->g->m;
@@ -380,7 +396,12 @@ static vyrec_expr builtin_argument(struct maker *mk, const char *name)
 		return vyrec_make_get(m, mk->site->tenant, 0);
 	if (!strcmp(name, "inner"))
 		return vyrec_make_lit(m, VYREC_BOOL, mk->inner, 0);
-	return load_arg(mk, (unsigned)strtoul(name + 1, NULL, 10));
+	if (!strcmp(name, "dfa_entry"))
+		return dfa_entry(mk);
+	if (!strcmp(name, "dfa_length"))
+		return vyrec_add_expr(m, &(struct vyrec_expr_node){
+					     .kind = VYREC_EXPR_LENGTH, .type = VYREC_U32, .sym = mk->g->dfa_table});
+	return vyrec_make_get(m, arg_local(mk, (unsigned)strtoul(name + 1, NULL, 10)), 0);
 }
 
 /* The value of a fn that has one is why the op stops before its end (STOP_*). */
@@ -389,13 +410,14 @@ vyrec_block vyrec_mega_builtin_case(struct vyrec_mega *g, const struct vyrec_meg
 	struct vyrec_module *m = g->m;
 	const struct vyrec_module *t = g->template;
 	struct maker mk = {.g = g, .site = site, .inner = site == &g->packed};
-	struct vyrec_list args = {0};
+	struct vyrec_list args = {0}, stmts = {0};
 	for (uint32_t i = 0; i < t->fns[template_fn].param_count; i++) {
 		vyrec_local param = t->refs[t->fns[template_fn].params + i];
 		vyrec_list_push(&args, builtin_argument(&mk, vyrec_name_text(t, t->locals[param].name)));
 	}
+	push_arg_words(&mk, &stmts);
 	vyrec_expr called = call(m, g->fns + template_fn, args.items, args.count);
-	vyrec_stmt stmt = m->exprs[called].type ? vyrec_make_assign(m, g->stop, called) : effect(m, called);
+	vyrec_list_push(&stmts, m->exprs[called].type ? vyrec_make_assign(m, g->stop, called) : effect(m, called));
 	vyrec_list_free(&args);
-	return vyrec_add_block(m, &stmt, 1);
+	return vyrec_make_block(m, &stmts);
 }

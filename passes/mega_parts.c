@@ -16,6 +16,7 @@
 #include "passes/mega.h"
 #include "runtime/abi/cpu.h"
 #include "runtime/abi/opcode.h"
+#include "runtime/abi/packed.h"
 #include "runtime/abi/queue.h"
 #include "runtime/abi/task.h"
 
@@ -32,6 +33,10 @@ enum {
 	X(run, EVERY_FEED, 0, 0) \
 	X(norecords, EVERY_FEED, 0, 0) \
 	X(noqueue, EVERY_FEED, 0, 0) \
+	X(builtins, EVERY_FEED, VYRE_HAS_BUILTINS, 0) \
+	X(packed, EVERY_FEED, VYRE_HAS_BUILTINS, 0) \
+	X(shut_live, EVERY_FEED, VYRE_HAS_BUILTINS | VYRE_HAS_QUEUE, 0) \
+	X(shut_control, EVERY_FEED, VYRE_HAS_BUILTINS, VYRE_HAS_QUEUE) \
 	X(once, EVERY_FEED, VYRE_HAS_ONCE, 0) \
 	X(rounds, EVERY_FEED, 0, VYRE_HAS_ONCE) \
 	X(live, LIVE, 0, 0) \
@@ -141,6 +146,8 @@ static const struct {
     {"QUEUE_HEADER_WORDS", VYRE_QUEUE_HEADER_WORDS},
     {"QUEUE_RINGS", VYRE_QUEUE_RINGS},
     {"QUEUE_HELD", VYRE_QUEUE_HELD},
+    {"MEMCPY_WORDS", VYRE_MEMCPY_WORDS},
+    {"PACKED_MAX_OPS", VYRE_PACKED_MAX_OPS},
     {"BATCH", LIVE_BATCH},
 };
 

@@ -73,12 +73,12 @@ static inline uint32_t vyre_packed_opcode(const uint32_t words[VYRE_SLOT_ARGS], 
 	return vyre_packed_byte(words, 2 + 2 * op);
 }
 
-/* Argument k of an op, or 0 behind the last argument word. */
+/* Argument k of an op, or 0 behind the last argument word; also when the decoder's refusal was not heeded. */
 static inline uint32_t vyre_packed_arg(const uint32_t words[VYRE_SLOT_ARGS], const struct vyre_packed *packed,
 				       uint32_t op, uint32_t k)
 {
-	uint32_t at = vyre_packed_byte(words, 3 + 2 * op) + k;
-	return at < packed->arg_words ? words[packed->metadata_words + at] : 0;
+	uint32_t at = vyre_packed_byte(words, 3 + 2 * op) + k, word = packed->metadata_words + at;
+	return at < packed->arg_words && word < VYRE_SLOT_ARGS ? words[word] : 0;
 }
 
 /* Everything is looked at before anything may run. */

@@ -101,6 +101,7 @@ enum {
 	VYRE_TENANT_MASKS = 29,
 	VYRE_TENANT_QUOTA_DEFAULT = 1000000,
 	VYRE_ABI_VERSION_NOW = 1,
+	VYRE_MEMCPY_WORDS = 65536, /* that one MEMCPY moves at most, so that no slot holds a worker for long */
 	VYRE_MAX_SLOTS = 1 << 20, /* also the most observables and debug records that an encoder allocates */
 };
 
