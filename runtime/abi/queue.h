@@ -2,9 +2,9 @@
  *
  * `frames` (every feed, where VYRE_HAS_RECORDS)      `queue` (feed live, where VYRE_HAS_QUEUE)
  *   header       32 words                              header       4 lines of 32 words
- *   io table     32 entries x 4 words                  rings        6 x (2 x cells) words: {serial, slot index}
- *   records      one of 16 words a slot                free spawned one bit each, set = in use
- *   free frames  one bit each, set = in use            spawned      16 words a slot, as in the ring
+ *   io table     32 entries x 4 words                  rings        7 x (2 x cells) words: {serial, slot index}
+ *   records      one of 16 words a slot                spawned      16 words a slot, as in the ring
+ *   free frames  one bit each, set = in use            free spawned one bit each, set = in use
  *   frames       FRAME_WORDS words each
  *
  * Both lie in device memory. The host writes the header's words before the kernel starts and nothing afterwards; every
@@ -54,13 +54,13 @@
 #define VYRE_WAIT_LIST(X) \
 	X(NOTHING, 0) X(TURN, 1) X(EPOCH, 2) X(IO, 3) X(CHILDREN, 4) X(FENCE, 5) X(END, 6) X(ENTRY, 7)
 
-/* Rings 0 .. 4 hold what may go on, by priority; ring 5 what is held back: slots of masked tenants, slots over their
- * tenant's quota, fences that wait. The six words of a row lie in one line: one look tells if there is anything. */
+/* Rings 0 .. 4 hold what may go on, by priority; the others what is held back: MASKED slots of masked tenants, LIMITED
+ * slots over their tenant's quota and fences that wait. The seven words of a row lie in one line. */
 #define VYRE_QUEUE_FIELDS(X) \
 	X(CELLS,     0, "cells of each ring, a power of two, at least the records") \
 	X(SPAWNED,   1, "room for spawned slots") \
-	X(TAIL,     32, "six words, one a ring: pushed") \
-	X(HEAD,     64, "six words, one a ring: popped") \
+	X(TAIL,     32, "seven words, one a ring: pushed") \
+	X(HEAD,     64, "seven words, one a ring: popped") \
 	X(PAUSED,   96, "slots that wait for an epoch")
 
 enum {
@@ -88,8 +88,10 @@ enum {
 	VYRE_FRAMES_IO = 32, /* first word of the io table */
 	VYRE_FRAMES_HEADER_WORDS = 32 + VYRE_IO_DEVICE_ENTRIES * VYRE_IO_NOTE_WORDS, /* the records come next */
 	VYRE_QUEUE_HEADER_WORDS = 4 * 32,
-	VYRE_QUEUE_RINGS = 6,
-	VYRE_QUEUE_HELD = 5, /* the ring of what is held back */
+	VYRE_QUEUE_READY = 5, /* rings of what may go on */
+	VYRE_QUEUE_MASKED = 5,
+	VYRE_QUEUE_LIMITED = 6,
+	VYRE_QUEUE_RINGS = 7,
 	VYRE_RECORD_WAITS = INT32_MIN, /* in CHILDREN */
 };
 
@@ -104,10 +106,10 @@ static inline uint64_t vyre_queue_words(uint32_t cells, uint32_t spawned)
 	return VYRE_QUEUE_HEADER_WORDS + (uint64_t)cells * 2 * VYRE_QUEUE_RINGS + ((uint64_t)spawned + 31) / 32 +
 	       (uint64_t)spawned * VYRE_SLOT_WORDS;
 }
-/* The smallest power of two that is at least the records. */
+/* The smallest power of two that is at least the records; from 8 on the spawned slots begin with a line. */
 static inline uint32_t vyre_queue_cells(uint32_t records)
 {
-	uint32_t cells = 2;
+	uint32_t cells = 8;
 	while (cells < records)
 		cells *= 2;
 	return cells;
