@@ -282,7 +282,12 @@ static void the_end_is_the_nearer_one(void **state)
 {
 	static const struct {
 		uint32_t said, length, last;
-	} rows[] = {{0xFFFFFFFF, WORDS, WORDS - 1}, {200, WORDS, 199}, {160, WORDS, 0}, {0, WORDS, 0}, {WORDS, 160, 0}};
+	} rows[] = {{0xFFFFFFFF, WORDS, WORDS - 1},
+		    {200, WORDS, 199},
+		    {160, WORDS, 0},
+		    {100, WORDS, 0},
+		    {0, WORDS, 0},
+		    {WORDS, 160, 0}};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct image *m = image_new();

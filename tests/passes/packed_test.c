@@ -105,12 +105,12 @@ static void built_in_ops_inside(void **state)
 	static const uint32_t store[2] = {77, 160}, add[2] = {3, 160}, load[2] = {160, 5}, swap[3] = {160, 80, 81};
 	static const uint32_t copy[3] = {160, 170, 1}, step[2] = {1, 65};
 	const struct vyre_packed_op first[] = {{1, store, 2}, {2, add, 2}, {3, load, 2}},
-				    second[] = {{4, swap, 3}, {5, copy, 3}},
+				    second[] = {{8, step, 1}, {4, swap, 3}, {5, copy, 3}},
 				    third[] = {{6, step, 2}, {0, NULL, 0}, {11, add, 1}};
 	struct image *m = image_new();
 	(void)state;
 	put_packed(m, 1, first, 3);
-	uint32_t *swapped = put_packed(m, 1, second, 2), *stepped = put_packed(m, 1, third, 3), before[2][12];
+	uint32_t *swapped = put_packed(m, 1, second, 3), *stepped = put_packed(m, 1, third, 3), before[2][12];
 	memcpy(before[0], swapped + 4, 48);
 	memcpy(before[1], stepped + 4, 48);
 	rig_run(&demo, m);
