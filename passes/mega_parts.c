@@ -60,7 +60,7 @@ static const struct {
 	const char *name;
 	uint32_t value;
 } constants[] = {
-/* clang-format off: one list a line */
+/* clang-format off */
 #define X(name, word, words, writer, text) {"CONTROL_" #name, word},
     VYRE_CONTROL_FIELDS(X)
 #undef X

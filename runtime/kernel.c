@@ -76,7 +76,8 @@ static void note_opcodes(struct vyre_kernel *kernel)
 	uint32_t i;
 
 	for (i = kernel->ring_row_count; i < unit->buffer_count; i++)
-		if (strcmp(vyre_blob_string(kernel->blob, kernel->rows[i].name), "dfa_table") == 0)
+		if (kernel->rows[i].element == VYRE_ELEMENT_U32 &&
+		    strcmp(vyre_blob_string(kernel->blob, kernel->rows[i].name), "dfa_table") == 0)
 			kernel->has_dfa_table = 1;
 	for (i = 0; i <= VYRE_PACKED_MAX_OPCODE; i++)
 		if (vyre_opcode_is_builtin(i) ? i != VYRE_OPCODE_DFA_STEP || kernel->has_dfa_table

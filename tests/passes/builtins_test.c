@@ -404,6 +404,41 @@ static void sixty_four_kilowords_at_once(void **state)
 	free(m);
 }
 
+/* Every sum arrives, and of a hundred swaps of one word from 0 one has found it. */
+static void many_workers_at_once(void **state)
+{
+	const struct vyrec_interp_options options = {.seed = 9, .step_limit = 20000000};
+	const uint32_t three[3] = {3, 1, 1};
+	(void)state;
+	for (int native = 0; native < 2; native++) {
+		struct image *m = image_new();
+		struct vyrec_interp_buffer buffers[7];
+		struct vyrec_interp_result result;
+		uint32_t fault[2], found = 0, winner = 0;
+		for (unsigned i = 0; i < 200; i++)
+			put(m, VYRE_OPCODE_ATOMIC_ADD, i % 3, i, FIRST, 0);
+		for (unsigned i = 0; i < 100; i++)
+			put(m, VYRE_OPCODE_COMPARE_SWAP, i % 3, FIRST + 1, 0, i + 1);
+		m->launch[VYRE_LAUNCH_WORKERS] = 3;
+		image_buffers(m, WORDS, buffers);
+		if (native)
+			assert_true(cpu_run_program(&demo.cpu, "demo", three, buffers, 7, fault));
+		else
+			vyrec_interp_program(demo.module, 1, three, buffers, 7, &options, &result);
+		for (unsigned i = 200; i < 300; i++)
+			if (m->ring[16 * i + 7] == 0) {
+				found++;
+				winner = m->ring[16 * i + 6];
+			}
+		assert_int_equal(m->control[FIRST], 199 * 200 / 2);
+		assert_int_equal(m->control[VYRE_CONTROL_DONE_COUNT], 300);
+		assert_int_equal(m->control[VYRE_CONTROL_METRICS + VYRE_OPCODE_ATOMIC_ADD], 200);
+		assert_int_equal(found, 1);
+		assert_int_equal(m->control[FIRST + 1], winner);
+		free(m);
+	}
+}
+
 static int open_demo(void **state)
 {
 	(void)state;
@@ -436,6 +471,7 @@ int main(void)
 	    cmocka_unit_test(unknown_opcodes_and_windows),
 	    cmocka_unit_test(an_ancestors_buffer_runs),
 	    cmocka_unit_test(sixty_four_kilowords_at_once),
+	    cmocka_unit_test(many_workers_at_once),
 	};
 	return cmocka_run_group_tests(tests, open_demo, close_demo);
 }
