@@ -193,7 +193,7 @@ static void plan_expr(void *user, struct vyrec_module *m, vyrec_expr e)
 	const struct vyrec_expr_node *n = &m->exprs[e];
 	if (n->kind == VYREC_EXPR_LOCAL)
 		use_local(user, n->sym);
-	else if (n->kind == VYREC_EXPR_LOAD || n->kind == VYREC_EXPR_LENGTH || n->kind == VYREC_EXPR_ATOMIC)
+	else if (n->kind == VYREC_EXPR_LOAD || n->kind == VYREC_EXPR_LENGTH) /* a local array has no atomics */
 		use_array(user, n->sym);
 }
 

@@ -237,14 +237,13 @@ static void emit_if(struct vyrec_suspender *sp, vyrec_stmt s)
 		emit_into(sp, n.body[1]);
 }
 
-/* A value that selects the block: of a case, or one that no case has. */
+/* A value that selects the block: that of its case, or for the default one that no case has. */
 static uint32_t value_for(const struct vyrec_module *m, const struct vyrec_stmt_node *n, vyrec_block block)
 {
 	uint32_t value = 0;
-	if (block != n->body[0])
-		for (uint32_t i = 0; i < n->count; i++)
-			if (m->refs[n->list + 2 * i + 1] == block)
-				return m->refs[n->list + 2 * i];
+	for (uint32_t i = 0; i < n->count; i++)
+		if (m->refs[n->list + 2 * i + 1] == block)
+			return m->refs[n->list + 2 * i];
 	for (bool taken = true; taken; value += taken) {
 		taken = false;
 		for (uint32_t i = 0; i < n->count; i++)

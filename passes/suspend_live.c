@@ -77,7 +77,7 @@ static void read_expr(struct live *lv, vyrec_expr e, uint64_t *set)
 	vyrec_expr operand;
 	if (n->kind == VYREC_EXPR_LOCAL)
 		put(set, lv->sp->number[n->sym], true);
-	else if (n->kind == VYREC_EXPR_LOAD || n->kind == VYREC_EXPR_ATOMIC)
+	else if (n->kind == VYREC_EXPR_LOAD)
 		put(set, lv->sp->array_number[n->sym], true);
 	for (uint32_t i = 0; (operand = vyrec_expr_operand(lv->sp->m, e, i)); i++)
 		read_expr(lv, operand, set);

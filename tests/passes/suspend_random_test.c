@@ -183,8 +183,10 @@ static void select_block(struct gen *g)
 			fprintf(g->out, ", %d", sign ? ++c - 2 : ++c);
 		braces(g);
 	}
-	fputs("default", g->out);
-	braces(g);
+	if (below(g, 3)) {
+		fputs("default", g->out);
+		braces(g);
+	}
 	fputs("}\n", g->out);
 }
 
@@ -288,7 +290,7 @@ static uint32_t compare(const char *text, uint32_t op, uint64_t seed, unsigned l
 {
 	static struct rig_state want, set;
 	static struct suspend_state have;
-	struct vyrec_pass_options options = {.level = level, .audit = true};
+	struct vyrec_pass_options options = {.level = level, .one_lane = true, .audit = true};
 	struct vyrec_suspend_info info;
 	struct vyrec_module *before = rig_parse(text), *after = suspend_program(text, op, &options, &info);
 	uint32_t suspended = 0;

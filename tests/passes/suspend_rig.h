@@ -189,7 +189,7 @@ static inline struct vyrec_module *suspend_program(const char *text, uint32_t in
 	struct vyrec_list items = {0}, body = {0};
 	struct vyrec_pass_options early = *options;
 	vyrec_handler handler = 0;
-	early.keep_sets = early.one_lane = true;
+	early.keep_sets = true;
 	rig_run(m, VYREC_PASS_COUNT, &early);
 	t = vyrec_parse("driver.vyre", suspend_driver, sizeof suspend_driver - 1, &diags);
 	assert_non_null(t);

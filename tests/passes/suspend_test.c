@@ -120,6 +120,8 @@ static const struct {
     {"a switch without points in its default", "lane",
      "var x: u32 = a\nswitch atomic_add(out[0], 1) % 2 + a % 3 {\ncase 0, 3 {\n" YIELD "x = 10\n}\ncase 1 {\n" YIELD
      "x = x + 20\n}\n}\nswitch a % 3 {\ncase 1 { x = x + 5 }\ndefault {\nx = x + 6\n" YIELD "}\n}\nresult(0, x)\n"},
+    {"a switch that may do nothing", "lane",
+     "var x: u32 = a\n" YIELD "switch a % 5 {\ncase 0 { x = 1 }\ncase 1 {\nx = 2\n" YIELD "}\n}\nresult(0, x)\n"},
     {"a switch over i32 with every small value taken", "lane",
      "var x: i32 = b\nswitch b % 3 {\ncase -2 {\n" YIELD "x = 1\n}\ncase -1 {\n" YIELD "x = 2\n}\ncase 0 {\n" YIELD
      "x = 3\n}\ncase 1 { x = 5 }\ndefault {\n" YIELD "x = x - 4\n}\n}\nresult(0, x)\n"},
@@ -161,6 +163,8 @@ static const struct {
      "for i in 0 .. 4 {\nvar t: u32[4]\nt[i] = t[i] + a\n" YIELD "out[i] = t[0] + t[i]\nt[0] = 7\n}\n"},
     {"an array behind which nothing is read", "lane",
      "var t: u32[8]\nt[a % 8] = 5\nout[0] = t[3]\n" YIELD "t[0] = 1\n" YIELD "out[1] = length(t)\n"},
+    {"a copy from a local array", "lane",
+     "var t: u32[4]\nt[a % 4] = a\n" YIELD "async_store(out[8], t[0], 4, 1)\nasync_wait(1)\n"},
     {"shared arrays are zero again", "lane",
      "shared w: u32[4]\nw[1] = a + 1\nout[0] = w[1]\n" YIELD "out[1] = w[1]; w[2] = 5\n" YIELD "out[2] = w[2]\n"},
 
@@ -198,7 +202,8 @@ static uint32_t compare(const char *by, const char *body, unsigned level,
 {
 	static struct rig_state want, set;
 	static struct suspend_state have;
-	struct vyrec_pass_options options = {.level = level, .audit = true};
+	/* Without the pass `lanes` copies are still copies. */
+	struct vyrec_pass_options options = {.level = level, .audit = true, .one_lane = level || by[0] == 'w'};
 	struct vyrec_suspend_info info;
 	char *text = text_of(by, body);
 	struct vyrec_module *before = rig_parse(text), *after = suspend_program(text, 0, &options, &info);
@@ -273,7 +278,7 @@ static void each_handler_does_so_natively(void **state)
 static struct vyrec_suspend_info run_once(const char *body, struct vyrec_interp_slot *slot, uint32_t resume,
 					  uint32_t room, struct suspend_state *st, struct rig_state *set)
 {
-	struct vyrec_pass_options options = {.level = 2, .audit = true};
+	struct vyrec_pass_options options = {.level = 2, .one_lane = true, .audit = true};
 	struct vyrec_suspend_info info;
 	char *text = text_of("lane", body);
 	struct vyrec_module *plain = rig_parse(text), *m = suspend_program(text, 0, &options, &info);
@@ -380,6 +385,8 @@ static void a_frame_holds_what_is_live_and_no_more(void **state)
 	    {"var t: u8[12]\nt[a % 12] = 1\nyield\nout[0] = t[3]\n", 12},
 	    {"var t: u64[3]\nt[a % 3] = c\nyield\nt[0] = c\nyield\nout[0] = u32(t[1])\n", 8}, /* and c */
 	    {"for i in 0 .. 4 {\nvar t: u32[8]\nt[i] = a\nout[0] = t[a % 8]\nyield\n}\n", 2},
+	    {"for i in 0 .. 4 {\nvar t: u32[8]\nt[i] = a\nif e { yield; break }\nout[0] = t[a % 8]\nyield\n}\n",
+	     3}, /* i, a, e */
 	    {"var t: u32[8]\nt[a % 8] = 2\nout[0] = t[1]\nyield\nout[1] = length(t)\n", 0},
 	};
 	(void)state;
