@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "passes/lift.h"
+#include "passes/mega.h"
 
 /* A body nests at most VYREC_MAX_NESTING deep in the text; some levels are left for the passes behind this one. */
 enum { MAX_DEPTH = VYREC_MAX_TREE_DEPTH - VYREC_MAX_NESTING - 32 };
@@ -166,12 +167,12 @@ static bool is_call(const struct vyrec_module *m, vyrec_expr e)
 	return m->exprs[e].kind == VYREC_EXPR_CALL;
 }
 
-/* Takes the fns out of a unit's items. */
+/* Takes the fns out of a unit's items, but for those of a set that the scheduler will call. */
 static bool drop_fns(struct vyrec_module *m, vyrec_unit unit)
 {
 	uint32_t *items = &m->refs[m->units[unit].items], count = m->units[unit].item_count, kept = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		if (items[2 * i] == VYREC_ITEM_FN)
+		if (items[2 * i] == VYREC_ITEM_FN && !vyrec_is_workspace_fn(m, items[2 * i + 1]))
 			continue;
 		items[2 * kept] = items[2 * i];
 		items[2 * kept + 1] = items[2 * i + 1];
@@ -189,7 +190,7 @@ bool vyrec_pass_inline(struct vyrec_module *m, const struct vyrec_pass_options *
 	(void)options;
 	while (!in.lifter.stop && vyrec_next_body(m, &body)) {
 		struct vyrec_list list = {0};
-		if (body.fn)
+		if (body.fn && !vyrec_is_workspace_fn(m, body.fn))
 			continue; /* nothing calls it any more afterwards */
 		vyrec_lift_into(&in.lifter, body.block, &list);
 		vyrec_take_list(m, body.block, &list);

@@ -27,10 +27,11 @@ static void see_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
 		*features |= VYRE_HAS_SPAWN;
 }
 
-static vyrec_handler next_handler(const struct vyrec_module *m, vyrec_unit unit, uint32_t *at)
+vyrec_handler vyrec_mega_next_handler(const struct vyrec_mega *g, uint32_t *at)
 {
-	while (*at < m->units[unit].item_count) {
-		const uint32_t *item = &m->refs[m->units[unit].items + 2 * (*at)++];
+	const struct vyrec_unit_node *set = &g->m->units[g->set];
+	while (*at < set->item_count) {
+		const uint32_t *item = &g->m->refs[set->items + 2 * (*at)++];
 		if (item[0] == VYREC_ITEM_HANDLER)
 			return item[1];
 	}
@@ -38,14 +39,14 @@ static vyrec_handler next_handler(const struct vyrec_module *m, vyrec_unit unit,
 }
 
 /* What the options ask for, what the handlers contain, and the buffers that follow from it. */
-static unsigned find_features(struct vyrec_module *m, vyrec_unit set, unsigned feed, unsigned asked)
+static unsigned find_features(const struct vyrec_mega *g, unsigned asked)
 {
-	const unsigned suspending = VYRE_HAS_SUSPEND | VYRE_HAS_SPAWN | VYRE_HAS_IO;
+	const unsigned suspending = VYRE_HAS_SUSPEND | VYRE_HAS_SPAWN | VYRE_HAS_IO, feed = g->shape.feed;
 	unsigned features = asked;
 	const struct vyrec_walker walker = {see_stmt, NULL, &features};
 	vyrec_handler handler;
-	for (uint32_t at = 0; (handler = next_handler(m, set, &at));)
-		vyrec_walk_block(m, m->handlers[handler].body, &walker);
+	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));)
+		vyrec_walk_block(g->m, g->m->handlers[handler].body, &walker);
 	if ((features & suspending) || feed == VYRE_FEED_PRIORITY || feed == VYRE_FEED_TASKS ||
 	    (feed == VYRE_FEED_LIVE && (features & VYRE_HAS_BUILTINS)))
 		features |= VYRE_HAS_RECORDS;
@@ -56,12 +57,12 @@ static unsigned find_features(struct vyrec_module *m, vyrec_unit set, unsigned f
 
 /* ---- the template ---------------------------------------------------------------------------------------------------------- */
 
-/* A name that this is asked for occurs once in the template. */
-static vyrec_local find_local(const struct vyrec_mega *g, const char *name)
+/* A let or var of a name that is asked for occurs once in the template; parameters may be called the same. */
+static vyrec_local find_local(const struct vyrec_mega *g, const char *name, vyrec_local_kind kind)
 {
 	const struct vyrec_module *t = g->template;
 	for (vyrec_local i = 1; i < t->local_count; i++)
-		if (!strcmp(vyrec_name_text(t, t->locals[i].name), name))
+		if (t->locals[i].kind == kind && !strcmp(vyrec_name_text(t, t->locals[i].name), name))
 			return g->locals + i;
 	return 0;
 }
@@ -99,20 +100,22 @@ static void find_places(struct vyrec_mega *g)
 {
 	const struct vyrec_module *t = g->template;
 	g->run = (struct vyrec_mega_site){.marker = find_marker(g, "handlers"),
-					  .opcode = find_local(g, "slot_opcode"),
-					  .tenant = find_local(g, "slot_tenant"),
-					  .priority = find_local(g, "slot_priority")};
+					  .opcode = find_local(g, "slot_opcode", VYREC_LOCAL_LET),
+					  .tenant = find_local(g, "slot_tenant", VYREC_LOCAL_LET),
+					  .priority = find_local(g, "slot_priority", VYREC_LOCAL_LET)};
 	/* Other fns have a slot_index too. */
 	g->run.slot_index = g->locals + t->refs[t->fns[find_fn(g, "run_claimed")].params];
 	g->packed = (struct vyrec_mega_site){.marker = find_marker(g, "packed handlers"),
-					     .slot_index = find_local(g, "packed_slot"),
-					     .opcode = find_local(g, "packed_opcode"),
-					     .tenant = find_local(g, "packed_tenant"),
-					     .priority = find_local(g, "packed_priority")};
+					     .slot_index = find_local(g, "packed_slot", VYREC_LOCAL_LET),
+					     .opcode = find_local(g, "packed_opcode", VYREC_LOCAL_VAR),
+					     .tenant = find_local(g, "packed_tenant", VYREC_LOCAL_LET),
+					     .priority = find_local(g, "packed_priority", VYREC_LOCAL_LET)};
 	g->packed_known = find_marker(g, "packed opcodes");
-	g->packed_is_known = find_local(g, "packed_is_known");
+	g->packed_is_known = find_local(g, "packed_is_known", VYREC_LOCAL_VAR);
+	g->workspace_bootstrap = find_marker(g, "workspace bootstrap");
+	g->workspace_round = find_marker(g, "workspace round");
 	g->packed_args = find_array(g, "packed_args");
-#define X(name) g->name = find_local(g, #name);
+#define X(name) g->name = find_local(g, #name, VYREC_LOCAL_VAR);
 	VYREC_MEGA_LOCALS(X)
 #undef X
 #define X(name) g->name = find_fn(g, #name) ? g->fns + find_fn(g, #name) : 0;
@@ -252,22 +255,33 @@ static void splice_packed(struct vyrec_mega *g)
 	struct vyrec_list pairs = {0};
 	vyrec_handler handler;
 	push_builtins(g, &g->packed, &pairs);
-	for (uint32_t at = 0; (handler = next_handler(g->m, g->set, &at));)
+	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));)
 		if (is_packable(g->m, handler))
 			push_case(&pairs, g->m->handlers[handler].opcode, vyrec_mega_case(g, &g->packed, handler));
 	splice_known(g, &pairs);
 	set_switch(g, g->packed.marker, g->packed.opcode, &pairs, vyrec_mega_unknown_case(g, &g->packed));
 }
 
+/* What stands for every opcode in a fused set: its one op. */
+static void splice_fused(struct vyrec_mega *g)
+{
+	uint32_t at = 0;
+	vyrec_handler handler = vyrec_mega_next_handler(g, &at);
+	vyrec_block block = vyrec_mega_case(g, &g->run, handler);
+	g->m->stmts[g->run.marker] = (struct vyrec_stmt_node){.kind = VYREC_STMT_BLOCK, .body = {block}};
+}
+
 static void splice_handlers(struct vyrec_mega *g)
 {
 	struct vyrec_list pairs = {0};
 	vyrec_handler handler;
+	if (g->shape.features & VYRE_HAS_FUSED)
+		return splice_fused(g);
 	if (g->packed.marker)
 		splice_packed(g);
 	if (g->shape.features & VYRE_HAS_BUILTINS)
 		push_builtins(g, &g->run, &pairs);
-	for (uint32_t at = 0; (handler = next_handler(g->m, g->set, &at));)
+	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));)
 		push_case(&pairs, g->m->handlers[handler].opcode, vyrec_mega_case(g, &g->run, handler));
 	set_switch(g, g->run.marker, g->run.opcode, &pairs, vyrec_mega_unknown_case(g, &g->run));
 }
@@ -276,6 +290,8 @@ static void splice_handlers(struct vyrec_mega *g)
  * that is left in it. */
 static void settle_frame_need(struct vyrec_mega *g)
 {
+	if (g->shape.frame_words == 1) /* it lies in the record */
+		g->shape.frame_words = 0;
 	for (vyrec_expr e = g->exprs + 1; e < g->exprs + g->template->expr_count; e++)
 		if (g->m->exprs[e].kind == VYREC_EXPR_CONST)
 			g->m->exprs[e] = (struct vyrec_expr_node){
@@ -377,13 +393,15 @@ static bool assemble(struct vyrec_module *m, vyrec_unit set, const struct vyrec_
 		return vyrec_mega_fixpoint(m, set, options, diags);
 	g.shape.name = vyrec_name_text(m, m->units[set].name);
 	g.shape.feed = options->feed ? options->feed : VYRE_FEED_LIVE;
-	g.shape.features = find_features(m, set, g.shape.feed, options->features);
+	g.shape.features = find_features(&g, options->features);
 	g.shape.lanes = options->one_lane || g.shape.feed == VYRE_FEED_LIVE || !options->lanes ? 1 : options->lanes;
+	g.shape.points = VYREC_POINT_MISS;
 	g.slots = g.shape.feed == VYRE_FEED_LIVE ? 0 : options->slots;
 	g.dfa_table = find_dfa_table(m, set);
-	if (import_template(&g)) {
+	if (vyrec_mega_check(&g) && import_template(&g)) {
 		splice_handlers(&g);
 		settle_frame_need(&g);
+		vyrec_mega_workspace(&g);
 		merge_units(&g);
 	} else {
 		g.failed = true;

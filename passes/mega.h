@@ -3,6 +3,8 @@
  *   mega.c        the pass: what a set needs, the template's import, the merge of set and template
  *   mega_parts.c  the template: constants made from the tables of runtime/abi, and a table of text parts
  *   mega_fixpoint.c  the feed without slots
+ *   mega_check.c  what a feed or an option asks of a set
+ *   mega_workspace.c  the fns of a set that the scheduler calls
  *   mega_case.c   a handler, or a built-in op of the template, as a case of the switch over opcodes
  */
 #ifndef VYREC_PASSES_MEGA_H
@@ -21,12 +23,13 @@
 	X(LOAD,    4, "a: the resource; b, c: offset, low word first; d: bytes; e: destination offset") \
 	X(JOIN,    5, "") \
 	X(FENCE,   6, "a: places still to look at (BATCH_FENCE)") \
-	X(MISS,    7, "a: the resource; b: 1 = a prefetch, nobody waits; the rest from the slot's words (LOAD_MISS)")
+	X(MISS,    7, "none: they are the slot's words (LOAD_MISS)")
 enum {
 #define X(name, value, operands) VYREC_STOP_##name = value,
 	VYREC_STOP_LIST(X)
 #undef X
 	VYREC_STOP_OPERANDS = 5,
+	VYREC_POINT_MISS = 1, /* points below this and this one are the scheduler's own; handlers' come after */
 };
 
 /* What is to be assembled. */
@@ -54,7 +57,8 @@ struct vyrec_mega_site {
 	X(stop) X(stop_pc) X(stop_a) X(stop_b) X(stop_c) X(stop_d) X(stop_e) X(resume)
 /* Functions of the template that cases call. */
 #define VYREC_MEGA_FNS(X) \
-	X(append_log) X(unknown_opcode) X(slot_word) X(set_slot_word) X(frame_open) X(frame_get) X(frame_set)
+	X(append_log) X(unknown_opcode) X(slot_word) X(set_slot_word) X(frame_open) X(frame_get) X(frame_set) \
+	X(spawn_slot)
 
 /* One assembly. */
 struct vyrec_mega {
@@ -76,8 +80,14 @@ struct vyrec_mega {
 #define X(name) vyrec_fn name; /* 0: this template has none */
 	VYREC_MEGA_FNS(X)
 #undef X
+	vyrec_stmt workspace_bootstrap, workspace_round; /* markers; 0: the feed has none */
 	bool failed;
 };
+
+/* The next handler of the set, 0 past the last; *at starts as 0. */
+vyrec_handler vyrec_mega_next_handler(const struct vyrec_mega *mega, uint32_t *at);
+/* mega_check.c: does the set fit the shape? Else errors say what does not. */
+bool vyrec_mega_check(struct vyrec_mega *mega);
 
 /* Case blocks. A handler's body moves into its case in run_claimed; a packed slot's case has a copy, made before. */
 vyrec_block vyrec_mega_case(struct vyrec_mega *mega, const struct vyrec_mega_site *site, vyrec_handler handler);
@@ -85,6 +95,11 @@ vyrec_block vyrec_mega_case(struct vyrec_mega *mega, const struct vyrec_mega_sit
 vyrec_block vyrec_mega_builtin_case(struct vyrec_mega *mega, const struct vyrec_mega_site *site, vyrec_fn template_fn);
 /* Of every other opcode. */
 vyrec_block vyrec_mega_unknown_case(struct vyrec_mega *mega, const struct vyrec_mega_site *site);
+
+/* mega_workspace.c: calls of the set's fns in place of the two markers. */
+void vyrec_mega_workspace(struct vyrec_mega *mega);
+/* Is it one of the fns of a set that the scheduler calls? */
+bool vyrec_is_workspace_fn(const struct vyrec_module *m, vyrec_fn fn);
 
 /* mega_fixpoint.c: the feed that has no slots. */
 bool vyrec_mega_fixpoint(struct vyrec_module *m, vyrec_unit set, const struct vyrec_pass_options *options,

@@ -50,6 +50,12 @@ static vyrec_stmt effect(struct vyrec_module *m, vyrec_expr e)
 	return vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_EXPR, .expr = {e}});
 }
 
+/* trap(kind: detail) */
+static vyrec_stmt trap_of_kind(struct vyrec_module *m, unsigned kind, vyrec_expr detail)
+{
+	return vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_TRAP, .imm = kind, .expr = {detail}});
+}
+
 /* A fn of the template on a word of the slot. */
 static vyrec_expr call_on_slot(struct maker *mk, vyrec_fn fn, unsigned word, vyrec_expr value)
 {
@@ -155,16 +161,6 @@ static void rewrite_expr(void *user, struct vyrec_module *m, vyrec_expr e)
 		rewrite_arg(user, e);
 }
 
-static void refuse(struct maker *mk, const struct vyrec_stmt_node *n)
-{
-	vyrec_diags_add(
-	    mk->g->diags, VYREC_ERROR, "", n->loc,
-	    "op `%s`: `%s` cannot be compiled to a kernel by this version; run the set with `vyrec run`, or "
-	    "split the op where it would suspend",
-	    vyrec_name_text(mk->g->m, mk->g->m->handlers[mk->handler].name), vyrec_stmt_get_info(n->kind)->text);
-	mk->g->failed = true;
-}
-
 static void rewrite_result(struct maker *mk, vyrec_stmt s)
 {
 	struct vyrec_module *m = mk->g->m;
@@ -192,6 +188,41 @@ static void rewrite_log(struct maker *mk, vyrec_stmt s)
 	m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_EXPR, .loc = n.loc, .expr = {logged}};
 }
 
+/* spawn(op, args) else { ... }  ->  if !spawn_slot(...) { ... }; without an else block the slot faults. */
+static void rewrite_spawn(struct maker *mk, vyrec_stmt s)
+{
+	struct vyrec_module *m = mk->g->m;
+	const struct vyrec_stmt_node n = m->stmts[s];
+	struct vyrec_list out = {0}, args = {0};
+	uint32_t opcode = 0;
+	vyrec_expr words[2];
+	vyrec_handler handler;
+	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(mk->g, &at));)
+		if (m->handlers[handler].name == n.name)
+			opcode = m->handlers[handler].opcode;
+	vyrec_list_push(&args, vyrec_make_get(m, mk->site->slot_index, 0));
+	vyrec_list_push(&args, vyrec_make_u32(m, opcode, 0));
+	vyrec_list_push(&args, vyrec_make_get(m, mk->site->tenant, 0));
+	vyrec_list_push(&args, vyrec_make_get(m, mk->site->priority, 0));
+	for (uint32_t i = 0; i < n.count; i++) {
+		uint32_t count = vyrec_to_words(m, &out, m->refs[n.list + i], words);
+		for (uint32_t k = 0; k < count; k++) /* each evaluated in its turn */
+			vyrec_list_push(&args, vyrec_make_get(m, vyrec_make_let(m, &out, "word", words[k]), 0));
+	}
+	while (args.count < 4 + VYRE_SLOT_ARGS)
+		vyrec_list_push(&args, vyrec_make_u32(m, 0, 0));
+	vyrec_local room = vyrec_make_let(m, &out, "room", call(m, mk->g->spawn_slot, args.items, args.count));
+	vyrec_block otherwise = n.body[0];
+	if (!otherwise) {
+		vyrec_stmt trap = trap_of_kind(m, VYRE_FAULT_NO_SPACE, vyrec_make_u32(m, opcode, 0));
+		otherwise = vyrec_add_block(m, &trap, 1);
+	}
+	vyrec_list_push(&out, vyrec_make_if(m, vyrec_make_not(m, vyrec_make_get(m, room, 0)), otherwise, 0));
+	vyrec_list_free(&args);
+	vyrec_block block = vyrec_make_block(m, &out);
+	m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_BLOCK, .loc = n.loc, .body = {block}};
+}
+
 static void rewrite_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
 {
 	struct maker *mk = user;
@@ -209,10 +240,10 @@ static void rewrite_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
 	case VYREC_STMT_LOG:
 		rewrite_log(mk, s);
 		break;
+	case VYREC_STMT_SPAWN:
+		rewrite_spawn(mk, s);
+		break;
 	default:
-		if (((vyrec_stmt_get_info(n->kind)->flags & VYREC_IS_SUSPEND) && !mk->g->frame_open) ||
-		    n->kind == VYREC_STMT_SPAWN)
-			refuse(mk, n);
 		break;
 	}
 }
@@ -281,12 +312,6 @@ static void push_arguments(struct maker *mk, const struct vyrec_list *locals, st
 									      vyrec_make_get(m, mk->args[k], 0)}}));
 }
 
-/* trap(kind: detail) */
-static vyrec_stmt trap_of_kind(struct vyrec_module *m, unsigned kind, vyrec_expr detail)
-{
-	return vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_TRAP, .imm = kind, .expr = {detail}});
-}
-
 /* An opcode in a tenant's window is that tenant's alone. */
 static void push_window_check(struct maker *mk, uint32_t opcode, struct vyrec_list *out)
 {
@@ -351,7 +376,8 @@ vyrec_block vyrec_mega_case(struct vyrec_mega *g, const struct vyrec_mega_site *
 	const struct vyrec_handler_node h = m->handlers[handler];
 	vyrec_block body = take_body(&mk, &params);
 	vyrec_walk_block(m, body, &walker);
-	push_window_check(&mk, h.opcode, &stmts);
+	if (!(g->shape.features & VYRE_HAS_FUSED))
+		push_window_check(&mk, h.opcode, &stmts);
 	for (uint32_t i = 0; i < h.shared_count; i++) /* also when it goes on: what stands there is another slot's */
 		vyrec_list_push(&stmts, zero_array(m, m->refs[h.shared + i]));
 	push_arguments(&mk, &params, &once);

@@ -9,12 +9,14 @@
  * The order of the rows is the order of the buffers: frames, then queue.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "passes/mega.h"
 #include "runtime/abi/cpu.h"
+#include "runtime/abi/io.h"
 #include "runtime/abi/opcode.h"
 #include "runtime/abi/packed.h"
 #include "runtime/abi/queue.h"
@@ -25,22 +27,39 @@ enum {
 
 	LIVE = 1 << VYRE_FEED_LIVE,
 	SLOTS = 1 << VYRE_FEED_SLOTS,
-	EVERY_FEED = -1,
+	SCANNING = SLOTS | 1 << VYRE_FEED_PRIORITY | 1 << VYRE_FEED_TASKS,
+	EVERY_FEED = LIVE | SCANNING,
 };
 
 /*   text       feeds       features that it needs   features in whose absence alone it is there */
 #define PARTS(X) \
 	X(run, EVERY_FEED, 0, 0) \
-	X(norecords, EVERY_FEED, 0, 0) \
-	X(noqueue, EVERY_FEED, 0, 0) \
+	X(metrics, EVERY_FEED, 0, VYRE_HAS_FUSED) \
+	X(nometrics, EVERY_FEED, VYRE_HAS_FUSED, 0) \
+	X(norecords, EVERY_FEED, 0, VYRE_HAS_RECORDS) \
+	X(records, EVERY_FEED, VYRE_HAS_RECORDS, 0) \
+	X(noqueue, EVERY_FEED, 0, VYRE_HAS_QUEUE) \
+	X(io, EVERY_FEED, VYRE_HAS_IO, 0) \
+	X(noio, EVERY_FEED, 0, VYRE_HAS_IO) \
+	X(miss, EVERY_FEED, VYRE_HAS_BUILTINS | VYRE_HAS_IO, 0) \
+	X(nobuiltins, SCANNING, 0, VYRE_HAS_BUILTINS) \
 	X(builtins, EVERY_FEED, VYRE_HAS_BUILTINS, 0) \
 	X(packed, EVERY_FEED, VYRE_HAS_BUILTINS, 0) \
 	X(shut_live, EVERY_FEED, VYRE_HAS_BUILTINS | VYRE_HAS_QUEUE, 0) \
 	X(shut_control, EVERY_FEED, VYRE_HAS_BUILTINS, VYRE_HAS_QUEUE) \
 	X(once, EVERY_FEED, VYRE_HAS_ONCE, 0) \
 	X(rounds, EVERY_FEED, 0, VYRE_HAS_ONCE) \
-	X(live, LIVE, 0, 0) \
-	X(slots, SLOTS, 0, 0)
+	X(scan, SCANNING, 0, 0) \
+	X(wait, SCANNING, VYRE_HAS_RECORDS, 0) \
+	X(service, SCANNING, VYRE_HAS_SERVICE, 0) \
+	X(noservice, SCANNING, 0, VYRE_HAS_SERVICE) \
+	X(live, LIVE, 0, VYRE_HAS_QUEUE) \
+	X(slots, SLOTS, 0, 0) \
+	X(slots_stop, SLOTS, VYRE_HAS_RECORDS, 0) \
+	X(slots_fence, SLOTS, VYRE_HAS_BUILTINS, 0)
+
+/* Each feed's body. */
+#define BODIES(X) X(live) X(slots)
 
 #define X(name, feeds, needs, lacks) extern const char vyrec_mega_##name##_text[];
 PARTS(X)
@@ -100,29 +119,35 @@ static const struct {
 #define X(name, word, text) {"REQUEST_" #name, word},
 						    VYRE_REQUEST_FIELDS(X)
 #undef X
+#define X(name, word, text) {"IO_TABLE_" #name, word},
+							VYRE_IO_TABLE_FIELDS(X)
+#undef X
+#define X(name, value) {"IO_RIGHT_" #name, value},
+							    VYRE_IO_RIGHT_LIST(X)
+#undef X
 #define X(name, value) {"WAIT_" #name, value},
-						    VYRE_WAIT_LIST(X)
+								VYRE_WAIT_LIST(X)
 #undef X
 #define X(name, word, text) {"QUEUE_" #name, word},
-							VYRE_QUEUE_FIELDS(X)
+								    VYRE_QUEUE_FIELDS(X)
 #undef X
 #define X(name, word, text) {"IO_WORD_" #name, word},
-							    VYRE_IO_ENTRY_FIELDS(X)
+									VYRE_IO_ENTRY_FIELDS(X)
 #undef X
 #define X(name, value) {"IO_OP_" #name, value},
-								VYRE_IO_OP_LIST(X)
+									    VYRE_IO_OP_LIST(X)
 #undef X
 #define X(name, value) {"IO_STATUS_" #name, value},
-								    VYRE_IO_STATUS_LIST(X)
+										VYRE_IO_STATUS_LIST(X)
 #undef X
 #define X(name, word, text) {"TASK_" #name, word},
-									VYRE_TASK_FIELDS(X)
+										    VYRE_TASK_FIELDS(X)
 #undef X
 #define X(name, value) {"TASK_FLAG_" #name, value},
-									    VYRE_TASK_FLAG_LIST(X)
+											VYRE_TASK_FLAG_LIST(X)
 #undef X
 #define X(name, value, operands) {"STOP_" #name, value},
-										VYREC_STOP_LIST(X)
+											    VYREC_STOP_LIST(X)
 #undef X
     /* clang-format on */
     {"CONTROL_MIN_WORDS", VYRE_CONTROL_MIN_WORDS},
@@ -141,6 +166,13 @@ static const struct {
     {"IO_NOTE_WORDS", VYRE_IO_NOTE_WORDS},
     {"RECORD_WORDS", VYRE_RECORD_WORDS},
     {"RECORD_WAITS", (uint32_t)VYRE_RECORD_WAITS},
+    {"POINT_MISS", VYREC_POINT_MISS},
+    {"EIO", EIO},
+    {"EBADF", EBADF},
+    {"EACCES", EACCES},
+    {"EINVAL", EINVAL},
+    {"ERANGE", ERANGE},
+    {"IO_TABLE_WORDS", VYRE_IO_TABLE_WORDS},
     {"FRAMES_IO", VYRE_FRAMES_IO},
     {"FRAMES_HEADER_WORDS", VYRE_FRAMES_HEADER_WORDS},
     {"QUEUE_HEADER_WORDS", VYRE_QUEUE_HEADER_WORDS},
@@ -193,21 +225,28 @@ static void settle(struct vyrec_module *t)
 		t->stmts[i].loc = 0;
 }
 
-/* Does a row of its own give the feed a body? */
-static bool has_feed(const struct vyrec_mega_shape *shape)
+/* Does one of the parts hold the feed's body? */
+static bool has_body(const struct vyrec_mega_shape *shape)
 {
+	static const char *const bodies[] = {
+#define X(name) vyrec_mega_##name##_text,
+	    BODIES(X)
+#undef X
+	};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (parts[i].feeds != EVERY_FEED && has_part(&parts[i], shape))
-			return true;
+		for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++)
+			if (parts[i].text == bodies[k] && has_part(&parts[i], shape))
+				return true;
 	return false;
 }
 
 struct vyrec_module *vyrec_mega_template(const struct vyrec_mega_shape *shape, struct vyrec_diags *diags)
 {
-	if (!has_feed(shape)) {
-		vyrec_diags_add(diags, VYREC_ERROR, "", 0,
-				"this version cannot assemble feed %u for set `%s`; choose another feed", shape->feed,
-				shape->name);
+	if (!has_body(shape)) {
+		vyrec_diags_add(
+		    diags, VYREC_ERROR, "", 0,
+		    "this version cannot assemble feed %u with features 0x%x for set `%s`; choose another feed",
+		    shape->feed, shape->features, shape->name);
 		return NULL;
 	}
 	char *text = NULL;

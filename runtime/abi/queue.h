@@ -54,6 +54,14 @@
 #define VYRE_WAIT_LIST(X) \
 	X(NOTHING, 0) X(TURN, 1) X(EPOCH, 2) X(IO, 3) X(CHILDREN, 4) X(FENCE, 5) X(END, 6) X(ENTRY, 7)
 
+/* A row of io_table, a buffer of kernels that serve io (VYRE_HAS_SERVICE): what a handle of a host's entry allows. SRC
+ * names a range of the buffer io_source, DST one of io_destination. The host writes it before the kernel starts. */
+#define VYRE_IO_TABLE_FIELDS(X) \
+	X(BASE_LO, 0, "where the range begins in its buffer, bytes") \
+	X(BASE_HI, 1, "its upper half") \
+	X(BYTES,   2, "its length") \
+	X(RIGHTS,  3, "VYRE_IO_RIGHT_*: READ as a source, WRITE as a destination")
+
 /* Rings 0 .. 4 hold what may go on, by priority; the others what is held back: MASKED slots of masked tenants, LIMITED
  * slots over their tenant's quota and fences that wait. The seven words of a row lie in one line. */
 #define VYRE_QUEUE_FIELDS(X) \
@@ -76,6 +84,10 @@ enum {
 #define X(name, word, text) VYRE_REQUEST_##name = word,
 	VYRE_REQUEST_FIELDS(X)
 #undef X
+#define X(name, word, text) VYRE_IO_TABLE_##name = word,
+	VYRE_IO_TABLE_FIELDS(X)
+#undef X
+	VYRE_IO_TABLE_WORDS = 4,
 #define X(name, value) VYRE_WAIT_##name = value,
 	VYRE_WAIT_LIST(X)
 #undef X

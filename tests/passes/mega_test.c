@@ -500,22 +500,6 @@ static void slots_runs_an_ancestors_ring_once(void **state)
 	rig_close(&rig);
 }
 
-static void suspension_is_refused_by_name(void **state)
-{
-	static const char text[] = "set s { op wait = 9 () by lane {\n  yield\n } }";
-	struct vyrec_diags diags = {0};
-	struct vyrec_pass_options options = {.one_lane = true};
-	(void)state;
-	struct vyrec_module *module = vyrec_parse("s.vyre", text, sizeof text - 1, &diags);
-	assert_non_null(module);
-	assert_false(vyrec_run_pipeline(module, &options, &diags, NULL));
-	assert_int_equal(diags.errors, 1);
-	assert_int_equal(VYREC_LOC_LINE(diags.items[0].loc), 2);
-	assert_non_null(strstr(diags.items[0].message, "op `wait`: `yield`"));
-	vyrec_diags_finish(&diags);
-	vyrec_module_destroy(module);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -533,7 +517,6 @@ int main(void)
 	    cmocka_unit_test(shared_memory_starts_at_zero_for_every_slot),
 	    cmocka_unit_test(wrong_control_words_do_nothing),
 	    cmocka_unit_test(slots_runs_an_ancestors_ring_once),
-	    cmocka_unit_test(suspension_is_refused_by_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
