@@ -339,8 +339,11 @@ static void merge_units(struct vyrec_mega *g)
 		const struct vyrec_unit_node *unit = &m->units[from[u]];
 		for (uint32_t i = 0; i < unit->item_count; i++) {
 			const uint32_t *item = &m->refs[unit->items + 2 * i];
-			if (item[0] == VYREC_ITEM_BUFFER) {
-				vyrec_list_push(&items, VYREC_ITEM_BUFFER);
+			if (item[0] == VYREC_ITEM_SHARED)
+				m->arrays[item[1]].name =
+				    vyrec_fresh_name(m, vyrec_name_text(m, m->arrays[item[1]].name));
+			if (item[0] == VYREC_ITEM_BUFFER || item[0] == VYREC_ITEM_SHARED) {
+				vyrec_list_push(&items, item[0]);
 				vyrec_list_push(&items, item[1]);
 			} else if (item[0] == VYREC_ITEM_HANDLER) {
 				push_shared(m, item[1], &items);

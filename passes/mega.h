@@ -58,7 +58,7 @@ struct vyrec_mega_site {
 /* Functions of the template that cases call. */
 #define VYREC_MEGA_FNS(X) \
 	X(append_log) X(unknown_opcode) X(slot_word) X(set_slot_word) X(frame_open) X(frame_get) X(frame_set) \
-	X(spawn_slot)
+	X(spawn_open) X(spawn_word) X(spawn_push)
 
 /* One assembly. */
 struct vyrec_mega {

@@ -188,37 +188,42 @@ static void rewrite_log(struct maker *mk, vyrec_stmt s)
 	m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_EXPR, .loc = n.loc, .expr = {logged}};
 }
 
-/* spawn(op, args) else { ... }  ->  if !spawn_slot(...) { ... }; without an else block the slot faults. */
+/* spawn(op, args) else { E }, after the argument words w in lets:
+ *	let taken = spawn_open(slot, opcode, tenant, priority)
+ *	if taken != 0 { spawn_word(taken, k, w) for each of the twelve; spawn_push(taken) } else { E }
+ * Without an else block the slot faults. */
 static void rewrite_spawn(struct maker *mk, vyrec_stmt s)
 {
 	struct vyrec_module *m = mk->g->m;
 	const struct vyrec_stmt_node n = m->stmts[s];
-	struct vyrec_list out = {0}, args = {0};
-	uint32_t opcode = 0;
-	vyrec_expr words[2];
+	struct vyrec_list out = {0}, fill = {0};
+	vyrec_expr values[VYRE_SLOT_ARGS] = {0}, words[2];
+	uint32_t opcode = 0, used = 0;
 	vyrec_handler handler;
 	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(mk->g, &at));)
 		if (m->handlers[handler].name == n.name)
 			opcode = m->handlers[handler].opcode;
-	vyrec_list_push(&args, vyrec_make_get(m, mk->site->slot_index, 0));
-	vyrec_list_push(&args, vyrec_make_u32(m, opcode, 0));
-	vyrec_list_push(&args, vyrec_make_get(m, mk->site->tenant, 0));
-	vyrec_list_push(&args, vyrec_make_get(m, mk->site->priority, 0));
 	for (uint32_t i = 0; i < n.count; i++) {
 		uint32_t count = vyrec_to_words(m, &out, m->refs[n.list + i], words);
 		for (uint32_t k = 0; k < count; k++) /* each evaluated in its turn */
-			vyrec_list_push(&args, vyrec_make_get(m, vyrec_make_let(m, &out, "word", words[k]), 0));
+			values[used++] = vyrec_make_get(m, vyrec_make_let(m, &out, "word", words[k]), 0);
 	}
-	while (args.count < 4 + VYRE_SLOT_ARGS)
-		vyrec_list_push(&args, vyrec_make_u32(m, 0, 0));
-	vyrec_local room = vyrec_make_let(m, &out, "room", call(m, mk->g->spawn_slot, args.items, args.count));
+	const uint32_t whose[4] = {vyrec_make_get(m, mk->site->slot_index, 0), vyrec_make_u32(m, opcode, 0),
+				   vyrec_make_get(m, mk->site->tenant, 0), vyrec_make_get(m, mk->site->priority, 0)};
+	vyrec_local taken = vyrec_make_let(m, &out, "taken", call(m, mk->g->spawn_open, whose, 4));
+	for (uint32_t k = 0; k < VYRE_SLOT_ARGS; k++) {
+		const uint32_t word[3] = {vyrec_make_get(m, taken, 0), vyrec_make_u32(m, k, 0),
+					  values[k] ? values[k] : vyrec_make_u32(m, 0, 0)};
+		vyrec_list_push(&fill, effect(m, call(m, mk->g->spawn_word, word, 3)));
+	}
+	vyrec_list_push(&fill, effect(m, call(m, mk->g->spawn_push, (const uint32_t[]){vyrec_make_get(m, taken, 0)}, 1)));
 	vyrec_block otherwise = n.body[0];
 	if (!otherwise) {
 		vyrec_stmt trap = trap_of_kind(m, VYRE_FAULT_NO_SPACE, vyrec_make_u32(m, opcode, 0));
 		otherwise = vyrec_add_block(m, &trap, 1);
 	}
-	vyrec_list_push(&out, vyrec_make_if(m, vyrec_make_not(m, vyrec_make_get(m, room, 0)), otherwise, 0));
-	vyrec_list_free(&args);
+	vyrec_expr room = vyrec_make_op(m, VYREC_OP_ne_i, vyrec_make_get(m, taken, 0), vyrec_make_u32(m, 0, 0), 0);
+	vyrec_list_push(&out, vyrec_make_if(m, room, vyrec_make_block(m, &fill), otherwise));
 	vyrec_block block = vyrec_make_block(m, &out);
 	m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_BLOCK, .loc = n.loc, .body = {block}};
 }

@@ -23,7 +23,8 @@
 #include "runtime/abi/task.h"
 
 enum {
-	LIVE_BATCH = 32, /* positions that one claim takes at most */
+	LIVE_BATCH = 32,       /* positions that one claim takes at most */
+	STARVATION_LIMIT = 16, /* claims before another priority than the highest comes first */
 
 	LIVE = 1 << VYRE_FEED_LIVE,
 	SLOTS = 1 << VYRE_FEED_SLOTS,
@@ -51,15 +52,23 @@ enum {
 	X(rounds, EVERY_FEED, 0, VYRE_HAS_ONCE) \
 	X(scan, SCANNING, 0, 0) \
 	X(wait, SCANNING, VYRE_HAS_RECORDS, 0) \
+	X(wait_io, SCANNING, VYRE_HAS_IO, 0) \
 	X(service, SCANNING, VYRE_HAS_SERVICE, 0) \
 	X(noservice, SCANNING, 0, VYRE_HAS_SERVICE) \
+	X(queue, LIVE, VYRE_HAS_QUEUE, 0) \
+	X(queue_wait, LIVE, VYRE_HAS_QUEUE, 0) \
+	X(queue_io, LIVE, VYRE_HAS_QUEUE | VYRE_HAS_IO, 0) \
+	X(queue_noio, LIVE, VYRE_HAS_QUEUE, VYRE_HAS_IO) \
+	X(queue_builtins, LIVE, VYRE_HAS_QUEUE | VYRE_HAS_BUILTINS, 0) \
+	X(quota, LIVE, 0, 0) \
 	X(live, LIVE, 0, VYRE_HAS_QUEUE) \
+	X(live_queue, LIVE, VYRE_HAS_QUEUE, 0) \
 	X(slots, SLOTS, 0, 0) \
 	X(slots_stop, SLOTS, VYRE_HAS_RECORDS, 0) \
 	X(slots_fence, SLOTS, VYRE_HAS_BUILTINS, 0)
 
 /* Each feed's body. */
-#define BODIES(X) X(live) X(slots)
+#define BODIES(X) X(live) X(live_queue) X(slots)
 
 #define X(name, feeds, needs, lacks) extern const char vyrec_mega_##name##_text[];
 PARTS(X)
@@ -183,6 +192,7 @@ static const struct {
     {"MEMCPY_WORDS", VYRE_MEMCPY_WORDS},
     {"PACKED_MAX_OPS", VYRE_PACKED_MAX_OPS},
     {"BATCH", LIVE_BATCH},
+    {"STARVATION_LIMIT", STARVATION_LIMIT},
 };
 
 /* fault_<name in lower case>(detail), for every kind of fault. The block is there for what follows a call: nothing may

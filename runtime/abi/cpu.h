@@ -42,19 +42,12 @@ typedef void (*vyre_cpu_entry)(struct vyre_cpu_launch *launch);
 	X(EPOCH,       4, "kept from launch to launch: the CONFIG_EPOCH that the workgroup last acted on") \
 	X(IO_ASKED,    5, "out: 1 = the workgroup has published io entries since it was called") \
 	X(IO_SEEN,     6, "kept: LIVE IO_DONE when the workgroup last looked for completed entries") \
-	X(SPAWN_FROM,  7, "kept: where the workgroup looks for room for a spawned slot first") \
-	X(SLOTS,       8, "the kernel's own: RING_SLOTS as checked at the start") \
-	X(LIVE,        9, "the kernel's own: EXT_BASE as checked at the start") \
-	X(CELLS,      10, "the kernel's own: of each ring of `queue`") \
-	X(SPAWNED_AT, 11, "the kernel's own: word of `queue` where slot index 0 would lie if it were spawned, mod 2^32") \
-	X(PUSHED,     12, "the kernel's own: slots pushed into ready rings less those popped, not yet in READY") \
-	X(TAKEN,      16, "sixteen words, the kernel's own: slots that it has popped")
+	X(SPAWN_FROM,  7, "kept: where the workgroup looks for room for a spawned slot first")
 enum {
 #define X(name, word, text) VYRE_LAUNCH_##name = word,
 	VYRE_LAUNCH_FIELDS(X)
 #undef X
-	VYRE_LAUNCH_WORDS = 32,
-	VYRE_LAUNCH_TAKEN_WORDS = 16,
+	VYRE_LAUNCH_WORDS = 8,
 };
 
 #endif

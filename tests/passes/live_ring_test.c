@@ -51,7 +51,6 @@ static const struct {
     {"QUEUE_READY", VYRE_QUEUE_READY},
     {"QUEUE_MASKED", VYRE_QUEUE_MASKED},
     {"QUEUE_LIMITED", VYRE_QUEUE_LIMITED},
-    {"LAUNCH_TAKEN_WORDS", VYRE_LAUNCH_TAKEN_WORDS},
     {"STARVATION_LIMIT", 16},
 };
 
@@ -59,13 +58,13 @@ static const char head_text[] = "buffer control: live u32[]\n"
 				"buffer ring_buffer: live u32[]\n"
 				"buffer words: u32[]\n"
 				"buffer out: live u32[]\n"
-				"shared launch: u32[32]\n"
+				"buffer launch: u32[8]\n"
 				"fn child_spawned(parent: u32, child: u32) { atomic_add(out[2], 1) }\n";
 
 struct rig {
 	struct vyrec_module *module;
-	uint32_t control[64 + VYRE_LIVE_WORDS], ring[SLOTS * VYRE_SLOT_WORDS], queue[QUEUE_WORDS], words[RECORDS],
-	    out[8];
+	uint32_t launch[VYRE_LAUNCH_WORDS], control[64 + VYRE_LIVE_WORDS], ring[SLOTS * VYRE_SLOT_WORDS],
+	    queue[QUEUE_WORDS], words[RECORDS], out[8];
 	struct vyrec_interp_result result;
 };
 
@@ -104,6 +103,7 @@ static void run(struct rig *rig, uint32_t workers, uint64_t seed)
 	    {"queue", rig->queue, vyre_queue_words(CELLS, SPAWNED)},
 	    {"words", rig->words, RECORDS},
 	    {"out", rig->out, 8},
+	    {"launch", rig->launch, VYRE_LAUNCH_WORDS},
 	};
 	const struct vyrec_interp_options options = {.seed = seed, .step_limit = 20000000, .detect_races = true};
 	const uint32_t workgroups[3] = {workers, 1, 1};
@@ -127,11 +127,11 @@ static const char pass_on[] = "  if workgroup_id(0) == 0 {\n"
 			      "    for i in 0 .. 44 { ring_push(1, i) }\n"
 			      "  }\n"
 			      "  loop {\n"
-			      "    let ring = ready_choose(atomic_load(out[1]))\n"
+			      "    let ring = ready_choose(atomic_load(out[1]), 0)\n"
 			      "    if ring < QUEUE_READY {\n"
 			      "      let count = ring_pop(ring, 5)\n"
 			      "      for k in 0 .. count {\n"
-			      "        let slot_index = launch[LAUNCH_TAKEN + k]\n"
+			      "        let slot_index = worker[WORKER_TAKEN + k]\n"
 			      "        words[slot_index] = words[slot_index] + 1\n"
 			      "        if words[slot_index] == 20 { atomic_add(out[0], 1) } else { ring_push(1 + "
 			      "(slot_index + words[slot_index]) % 2, slot_index) }\n"
@@ -163,17 +163,17 @@ static void every_slot_has_one_owner(void **state)
 static const char in_order[] = "  for i in 0 .. 44 { ring_push(3, 43 - i) }\n"
 			       "  atomic_store(out[0], ring_count(3))\n"
 			       "  atomic_store(out[1], ring_pop(3, 100))\n"
-			       "  for k in 0 .. 16 { words[k] = launch[LAUNCH_TAKEN + k] }\n"
+			       "  for k in 0 .. 16 { words[k] = worker[WORKER_TAKEN + k] }\n"
 			       "  atomic_store(out[2], ring_pop(3, 3))\n"
-			       "  words[20] = launch[LAUNCH_TAKEN]\n"
+			       "  words[20] = worker[WORKER_TAKEN]\n"
 			       "  atomic_store(out[3], ring_pop(4, 3))\n"
-			       "  atomic_store(out[4], ready_choose(0))\n"
+			       "  atomic_store(out[4], ready_choose(0, 0))\n"
 			       "  ring_push(0, 9)\n"
-			       "  atomic_store(out[5], ready_choose(15))\n"
-			       "  atomic_store(out[6], ready_choose(16))\n"
+			       "  atomic_store(out[5], ready_choose(15, 1))\n"
+			       "  atomic_store(out[6], ready_choose(16, 1))\n"
 			       "  ring_pop(3, 16)\n"
 			       "  ring_pop(3, 16)\n"
-			       "  atomic_store(out[7], ready_choose(16))\n";
+			       "  atomic_store(out[7], ready_choose(16, 1))\n";
 
 static void rings_are_queues(void **state)
 {
@@ -190,7 +190,7 @@ static void rings_are_queues(void **state)
 	assert_int_equal(rig.out[3], 0);
 	assert_int_equal(rig.out[4], 3);
 	assert_int_equal(rig.out[5], 0);
-	assert_int_equal(rig.out[6], 3); /* sixteen in a row: the lower ones first */
+	assert_int_equal(rig.out[6], 3); /* after sixteen the others first */
 	assert_int_equal(rig.out[7], 0); /* and back, where they are empty */
 	close_rig(&rig);
 }
@@ -238,8 +238,8 @@ static const char spawn_one[] = "  let taken = spawn_open(2, 0x105, 1, 7)\n"
 				"  for k in 0 .. 12 { spawn_word(taken, k, 50 + k) }\n"
 				"  spawn_push(taken)\n"
 				"  atomic_store(out[0], ring_pop(4, 16))\n"
-				"  atomic_store(out[1], launch[LAUNCH_TAKEN])\n"
-				"  for k in 0 .. 16 { words[k] = slot_word(launch[LAUNCH_TAKEN], k) }\n"
+				"  atomic_store(out[1], worker[WORKER_TAKEN])\n"
+				"  for k in 0 .. 16 { words[k] = slot_word(worker[WORKER_TAKEN], k) }\n"
 				"  set_slot_word(3, 5, 77)\n"
 				"  slot_status_set(3, SLOT_YIELD)\n"
 				"  if slot_status_cas(3, SLOT_REQUEUE, SLOT_CLAIMED) { trap(2) }\n"
