@@ -57,8 +57,8 @@ struct vyrec_mega_site {
 	X(stop) X(stop_pc) X(stop_a) X(stop_b) X(stop_c) X(stop_d) X(stop_e) X(resume)
 /* Functions of the template that cases call. */
 #define VYREC_MEGA_FNS(X) \
-	X(append_log) X(unknown_opcode) X(slot_word) X(set_slot_word) X(frame_open) X(frame_get) X(frame_set) \
-	X(spawn_open) X(spawn_word) X(spawn_push)
+	X(append_log) X(unknown_opcode) X(slot_word) X(set_slot_word) X(frame_open) X(frame_place) X(frame_get) \
+	X(frame_set) X(spawn_open) X(spawn_word) X(spawn_push)
 
 /* One assembly. */
 struct vyrec_mega {

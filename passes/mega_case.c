@@ -362,6 +362,7 @@ static void split(struct vyrec_mega *g, vyrec_block block)
 	    .pc = g->stop_pc,
 	    .operand = {g->stop_a, g->stop_b, g->stop_c, g->stop_d, g->stop_e},
 	    .frame_open = g->frame_open,
+	    .frame_place = g->frame_place,
 	    .frame_get = g->frame_get,
 	    .frame_set = g->frame_set,
 	};

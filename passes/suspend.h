@@ -10,15 +10,17 @@
 
 /* Where the handler will stand: locals and fns of the program that takes it over. */
 struct vyrec_suspend_env {
-	vyrec_local slot;   /* u32: the slot's index, first argument of every fn below */
+	vyrec_local slot;   /* u32: the slot's index */
 	vyrec_local resume; /* var u32: the point to go on from, 0 = the start; 0 again when it has been reached */
 	vyrec_local stop;   /* var u32: VYREC_STOP_*, set when the handler leaves at a point */
 	vyrec_local pc;	    /* var u32: the point to go on from next time */
 	uint32_t points_before; /* numbers taken by other handlers of the set: points are points_before + 1 .. */
 	vyrec_local operand[VYREC_STOP_OPERANDS]; /* vars u32 */
-	vyrec_fn frame_open; /* (slot, words) -> bool: there is room for the words */
-	vyrec_fn frame_get;  /* (slot, words, k) -> u32 */
-	vyrec_fn frame_set;  /* (slot, words, k, value) */
+	/* `words`: info.frame_words, the same at every point of the handler */
+	vyrec_fn frame_open;  /* (slot, words) -> bool: there is room for the words */
+	vyrec_fn frame_place; /* (slot, words) -> u32: where they are */
+	vyrec_fn frame_get;   /* (place + k) -> u32: word k */
+	vyrec_fn frame_set;   /* (place + k, value) */
 };
 
 struct vyrec_suspend_info {

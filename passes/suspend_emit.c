@@ -51,11 +51,11 @@ static uint32_t last_point(const struct vyrec_suspender *sp, vyrec_block block)
 
 /* ---- frames ---------------------------------------------------------------------------------------------------------- */
 
-static vyrec_expr call(struct vyrec_suspender *sp, vyrec_fn fn, vyrec_expr k, vyrec_expr value)
+static vyrec_expr call(struct vyrec_suspender *sp, vyrec_fn fn, vyrec_expr a, vyrec_expr b)
 {
 	struct vyrec_module *m = sp->m;
-	uint32_t args[4] = {vyrec_make_get(m, sp->env->slot, 0), vyrec_make_u32(m, sp->frame_words, 0), k, value};
-	uint32_t count = value ? 4 : k ? 3 : 2;
+	const uint32_t args[2] = {a, b};
+	uint32_t count = b ? 2 : 1;
 	return vyrec_add_expr(m, &(struct vyrec_expr_node){.kind = VYREC_EXPR_CALL,
 							   .type = m->fns[fn].result,
 							   .sym = fn,
@@ -63,38 +63,49 @@ static vyrec_expr call(struct vyrec_suspender *sp, vyrec_fn fn, vyrec_expr k, vy
 							   .count = count});
 }
 
-/* `first` + turn * words + k; turn 0: of a lone value. */
-static vyrec_expr frame_word(struct vyrec_suspender *sp, uint32_t first, vyrec_local turn, uint32_t words, uint32_t k)
+/* frame_open or frame_place of the slot. */
+static vyrec_expr call_on_slot(struct vyrec_suspender *sp, vyrec_fn fn)
 {
-	struct vyrec_module *m = sp->m;
-	vyrec_expr base = vyrec_make_u32(m, first + k, 0);
-	if (!turn)
-		return base;
-	vyrec_expr index = vyrec_make_get(m, turn, 0);
-	if (words > 1)
-		index = vyrec_make_op(m, VYREC_OP_mul_i, index, vyrec_make_u32(m, words, 0), 0);
-	return vyrec_make_op(m, VYREC_OP_add_i, index, base, 0);
+	return call(sp, fn, vyrec_make_get(sp->m, sp->env->slot, 0), vyrec_make_u32(sp->m, sp->frame_words, 0));
 }
 
-static void put_words(struct vyrec_suspender *sp, struct vyrec_list *out, vyrec_expr value, uint32_t first,
-		      vyrec_local turn)
+/* Words of a frame: from place + first, or where `turn` counts elements, from place + first + turn * words. */
+struct part {
+	vyrec_local place, turn;
+	uint32_t first;
+};
+
+static vyrec_expr part_word(struct vyrec_suspender *sp, const struct part *part, uint32_t words, uint32_t k)
+{
+	struct vyrec_module *m = sp->m;
+	vyrec_expr index = vyrec_make_op(m, VYREC_OP_add_i, vyrec_make_get(m, part->place, 0),
+					 vyrec_make_u32(m, part->first + k, 0), 0);
+	if (!part->turn)
+		return index;
+	vyrec_expr turn = vyrec_make_get(m, part->turn, 0);
+	if (words > 1)
+		turn = vyrec_make_op(m, VYREC_OP_mul_i, turn, vyrec_make_u32(m, words, 0), 0);
+	return vyrec_make_op(m, VYREC_OP_add_i, index, turn, 0);
+}
+
+static void put_words(struct vyrec_suspender *sp, struct vyrec_list *out, vyrec_expr value, const struct part *part)
 {
 	vyrec_expr words[2];
 	uint32_t count = vyrec_to_words(sp->m, out, value, words);
 	for (uint32_t k = 0; k < count; k++) {
-		vyrec_expr set = call(sp, sp->env->frame_set, frame_word(sp, first, turn, count, k), words[k]);
+		vyrec_expr set = call(sp, sp->env->frame_set, part_word(sp, part, count, k), words[k]);
 		vyrec_list_push(
 		    out, vyrec_add_stmt(sp->m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_EXPR, .expr = {set}}));
 	}
 }
 
-static vyrec_expr take_words(struct vyrec_suspender *sp, struct vyrec_list *out, vyrec_type type, uint32_t first,
-			     vyrec_local turn)
+static vyrec_expr take_words(struct vyrec_suspender *sp, struct vyrec_list *out, vyrec_type type,
+			     const struct part *part)
 {
 	uint32_t count = vyrec_words_of(type);
 	vyrec_expr words[2] = {0};
 	for (uint32_t k = 0; k < count; k++) {
-		vyrec_expr get = call(sp, sp->env->frame_get, frame_word(sp, first, turn, count, k), 0);
+		vyrec_expr get = call(sp, sp->env->frame_get, part_word(sp, part, count, k), 0);
 		words[k] = vyrec_make_get(sp->m, vyrec_make_let(sp->m, out, "word", get), 0);
 	}
 	return vyrec_from_words(sp->m, type, words[0], words[1]);
@@ -114,31 +125,32 @@ static vyrec_local counter(struct vyrec_suspender *sp)
 	return vyrec_add_local(sp->m, vyrec_fresh_name(sp->m, "element"), VYREC_LOCAL_COUNTER, VYREC_U32, 0);
 }
 
-static void save_array(struct vyrec_suspender *sp, struct vyrec_list *out, vyrec_array array, uint32_t first)
+static void save_array(struct vyrec_suspender *sp, struct vyrec_list *out, vyrec_array array, struct part part)
 {
 	struct vyrec_module *m = sp->m;
 	struct vyrec_list body = {0};
-	vyrec_local turn = counter(sp);
-	vyrec_expr value = vyrec_make_load(m, array, vyrec_make_get(m, turn, 0), VYREC_POLICY_UNCHECKED, 0);
-	put_words(sp, &body, value, first, turn);
-	vyrec_list_push(out, for_each(sp, turn, array, &body));
+	part.turn = counter(sp);
+	vyrec_expr value = vyrec_make_load(m, array, vyrec_make_get(m, part.turn, 0), VYREC_POLICY_UNCHECKED, 0);
+	put_words(sp, &body, value, &part);
+	vyrec_list_push(out, for_each(sp, part.turn, array, &body));
 }
 
-static void restore_array(struct vyrec_suspender *sp, struct vyrec_list *out, vyrec_array array, uint32_t first)
+static void restore_array(struct vyrec_suspender *sp, struct vyrec_list *out, vyrec_array array, struct part part)
 {
 	struct vyrec_module *m = sp->m;
 	struct vyrec_list body = {0};
-	vyrec_local turn = counter(sp);
-	vyrec_expr value = take_words(sp, &body, vyrec_type_of_element(m->arrays[array].element), first, turn);
-	vyrec_list_push(&body, vyrec_make_store(m, array, vyrec_make_get(m, turn, 0), value, VYREC_POLICY_UNCHECKED));
-	vyrec_list_push(out, for_each(sp, turn, array, &body));
+	part.turn = counter(sp);
+	vyrec_expr value = take_words(sp, &body, vyrec_type_of_element(m->arrays[array].element), &part);
+	vyrec_list_push(&body,
+			vyrec_make_store(m, array, vyrec_make_get(m, part.turn, 0), value, VYREC_POLICY_UNCHECKED));
+	vyrec_list_push(out, for_each(sp, part.turn, array, &body));
 }
 
 /* if !frame_open { trap }, where the point keeps anything. */
 static void push_room(struct vyrec_suspender *sp, struct vyrec_list *out)
 {
 	struct vyrec_module *m = sp->m;
-	vyrec_local room = vyrec_make_let(m, out, "room", call(sp, sp->env->frame_open, 0, 0));
+	vyrec_local room = vyrec_make_let(m, out, "room", call_on_slot(sp, sp->env->frame_open));
 	vyrec_stmt trap = vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_TRAP,
 								      .imm = VYRE_FAULT_NO_SPACE,
 								      .expr = {vyrec_make_u32(m, sp->frame_words, 0)}});
@@ -150,23 +162,25 @@ static void push_room(struct vyrec_suspender *sp, struct vyrec_list *out)
 static void push_frame(struct vyrec_suspender *sp, uint32_t point, struct vyrec_list *save, struct vyrec_list *restore)
 {
 	struct vyrec_module *m = sp->m;
-	uint32_t first = 0;
+	struct part out = {0}, back = {0};
 	for (uint32_t k = 0; k < sp->kept_count; k++) {
 		const struct vyrec_kept kept = sp->kept[k];
 		if (!(vyrec_suspend_point(sp, point)->live[k / 64] >> k % 64 & 1))
 			continue;
-		if (!first)
+		if (!out.place) {
 			push_room(sp, save);
+			out.place = vyrec_make_let(m, save, "place", call_on_slot(sp, sp->env->frame_place));
+			back.place = vyrec_make_let(m, restore, "place", call_on_slot(sp, sp->env->frame_place));
+		}
 		if (kept.local) {
-			vyrec_type type = m->locals[kept.local].type;
-			put_words(sp, save, vyrec_make_get(m, kept.local, 0), first, 0);
-			vyrec_expr value = take_words(sp, restore, type, first, 0);
+			put_words(sp, save, vyrec_make_get(m, kept.local, 0), &out);
+			vyrec_expr value = take_words(sp, restore, m->locals[kept.local].type, &back);
 			vyrec_list_push(restore, vyrec_make_assign(m, kept.local, value));
 		} else {
-			save_array(sp, save, kept.array, first);
-			restore_array(sp, restore, kept.array, first);
+			save_array(sp, save, kept.array, out);
+			restore_array(sp, restore, kept.array, back);
 		}
-		first += vyrec_suspend_words(sp, k);
+		out.first = back.first += vyrec_suspend_words(sp, k);
 	}
 }
 

@@ -23,13 +23,17 @@ static const char suspend_driver[] =
     "    frame[0] = words_wanted\n"
     "    return words_wanted <= notes[4]\n"
     "  }\n"
-    "  fn frame_get(slot_index: u32, words_wanted: u32, k: u32) -> u32 {\n"
-    "    if k >= words_wanted || words_wanted != frame[0] { trap(1000 + k) }\n"
-    "    return frame[1 + k]\n"
+    "  fn frame_place(slot_index: u32, words_wanted: u32) -> u32 {\n"
+    "    if words_wanted != frame[0] { trap(1000 + words_wanted) }\n"
+    "    return 1\n"
     "  }\n"
-    "  fn frame_set(slot_index: u32, words_wanted: u32, k: u32, value: u32) {\n"
-    "    if k >= words_wanted || words_wanted != frame[0] { trap(2000 + k) }\n"
-    "    frame[1 + k] = value\n"
+    "  fn frame_get(place: u32) -> u32 {\n"
+    "    if place - 1 >= frame[0] { trap(2000 + place) }\n"
+    "    return frame[place]\n"
+    "  }\n"
+    "  fn frame_set(place: u32, value: u32) {\n"
+    "    if place - 1 >= frame[0] { trap(3000 + place) }\n"
+    "    frame[place] = value\n"
     "  }\n"
     "  body {\n"
     "    let slot_index: u32 = 0\n"
@@ -202,6 +206,7 @@ static inline struct vyrec_module *suspend_program(const char *text, uint32_t in
 	    .stop = locals + suspend_local(t, "stop"),
 	    .pc = locals + suspend_local(t, "pc"),
 	    .frame_open = fns + suspend_fn(t, "frame_open"),
+	    .frame_place = fns + suspend_fn(t, "frame_place"),
 	    .frame_get = fns + suspend_fn(t, "frame_get"),
 	    .frame_set = fns + suspend_fn(t, "frame_set"),
 	};
