@@ -28,8 +28,11 @@ enum {
 
 	LIVE = 1 << VYRE_FEED_LIVE,
 	SLOTS = 1 << VYRE_FEED_SLOTS,
-	SCANNING = SLOTS | 1 << VYRE_FEED_PRIORITY | 1 << VYRE_FEED_TASKS,
+	PRIORITY = 1 << VYRE_FEED_PRIORITY,
+	TASKS = 1 << VYRE_FEED_TASKS,
+	SCANNING = SLOTS | PRIORITY | TASKS,
 	EVERY_FEED = LIVE | SCANNING,
+	STOPS = 1 << 30, /* beside the features: a slot may stop; the priority feed has records also where none does */
 };
 
 /*   text       feeds       features that it needs   features in whose absence alone it is there */
@@ -37,8 +40,9 @@ enum {
 	X(run, EVERY_FEED, 0, 0) \
 	X(metrics, EVERY_FEED, 0, VYRE_HAS_FUSED) \
 	X(nometrics, EVERY_FEED, VYRE_HAS_FUSED, 0) \
-	X(norecords, EVERY_FEED, 0, VYRE_HAS_RECORDS) \
-	X(records, EVERY_FEED, VYRE_HAS_RECORDS, 0) \
+	X(norecords, EVERY_FEED, 0, STOPS) \
+	X(records, EVERY_FEED, STOPS, 0) \
+	X(orders, PRIORITY, 0, STOPS) \
 	X(noqueue, EVERY_FEED, 0, VYRE_HAS_QUEUE) \
 	X(io, EVERY_FEED, VYRE_HAS_IO, 0) \
 	X(noio, EVERY_FEED, 0, VYRE_HAS_IO) \
@@ -51,12 +55,13 @@ enum {
 	X(once, EVERY_FEED, VYRE_HAS_ONCE, 0) \
 	X(rounds, EVERY_FEED, 0, VYRE_HAS_ONCE) \
 	X(scan, SCANNING, 0, 0) \
-	X(wait, SCANNING, VYRE_HAS_RECORDS, 0) \
+	X(wait, SCANNING, STOPS, 0) \
 	X(wait_io, SCANNING, VYRE_HAS_IO, 0) \
 	X(service, SCANNING, VYRE_HAS_SERVICE, 0) \
 	X(noservice, SCANNING, 0, VYRE_HAS_SERVICE) \
 	X(queue, LIVE, VYRE_HAS_QUEUE, 0) \
 	X(queue_wait, LIVE, VYRE_HAS_QUEUE, 0) \
+	X(wake, LIVE, VYRE_HAS_QUEUE, 0) \
 	X(queue_io, LIVE, VYRE_HAS_QUEUE | VYRE_HAS_IO, 0) \
 	X(queue_noio, LIVE, VYRE_HAS_QUEUE, VYRE_HAS_IO) \
 	X(queue_builtins, LIVE, VYRE_HAS_QUEUE | VYRE_HAS_BUILTINS, 0) \
@@ -64,11 +69,13 @@ enum {
 	X(live, LIVE, 0, VYRE_HAS_QUEUE) \
 	X(live_queue, LIVE, VYRE_HAS_QUEUE, 0) \
 	X(slots, SLOTS, 0, 0) \
-	X(slots_stop, SLOTS, VYRE_HAS_RECORDS, 0) \
-	X(slots_fence, SLOTS, VYRE_HAS_BUILTINS, 0)
+	X(slots_stop, SLOTS, STOPS, 0) \
+	X(slots_fence, SLOTS, VYRE_HAS_BUILTINS, 0) \
+	X(priority, PRIORITY, 0, 0) \
+	X(priority_stop, PRIORITY, STOPS, 0)
 
 /* Each feed's body. */
-#define BODIES(X) X(live) X(live_queue) X(slots)
+#define BODIES(X) X(live) X(live_queue) X(slots) X(priority)
 
 #define X(name, feeds, needs, lacks) extern const char vyrec_mega_##name##_text[];
 PARTS(X)
@@ -217,8 +224,9 @@ static void print_faults(FILE *f)
 
 static bool has_part(const struct part *part, const struct vyrec_mega_shape *shape)
 {
-	return (part->feeds >> shape->feed & 1) && (shape->features & part->needs) == part->needs &&
-	       !(shape->features & part->lacks);
+	unsigned stopping = shape->feed == VYRE_FEED_PRIORITY ? VYRE_HAS_SUSPEND | VYRE_HAS_IO : VYRE_HAS_RECORDS;
+	unsigned features = shape->features | (shape->features & stopping ? STOPS : 0);
+	return (part->feeds >> shape->feed & 1) && (features & part->needs) == part->needs && !(features & part->lacks);
 }
 
 /* Consts but FRAME_NEED become literals, so that the program takes none over; places in the template mean nothing to the user. */

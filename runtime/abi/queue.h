@@ -20,7 +20,12 @@
 #define VYRE_FRAMES_FIELDS(X) \
 	X(RECORDS,      0, "records: slots of the ring, and spawned ones") \
 	X(FRAMES,       1, "frames; a suspended slot with more than one live word holds one") \
-	X(FRAME_WORDS,  2, "words of a frame; at least the unit's frame_words")
+	X(FRAME_WORDS,  2, "words of a frame; at least the unit's frame_words") \
+	/* the device's */ \
+	X(ROUND,       16, "priority feed: rounds of its fastest worker, the clock of AGE") \
+	X(MOVED_ALL,   17, "priority feed: slots that wait and whose ORDER is set") \
+	X(MOVED,       18, "priority feed: five words, those of MOVED_ALL by their ORDER") \
+	X(TASK_SERIAL, 23, "tasks feed: tasks that handlers have spawned, for their ids")
 
 /* Beside io entry i (of those that the device takes, 0 .. 31): what its eight words have no room for. */
 #define VYRE_IO_NOTE_FIELDS(X) \
