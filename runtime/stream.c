@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/io.h"
 #include "alloc.h"
 #include "message.h"
 #include "relax.h"
@@ -294,7 +295,7 @@ vyre_status vyre_stream_add(struct vyre_stream *s, int fd, uint64_t offset, uint
 	struct vyre_stream_file file;
 	if (!s)
 		return vyre_fail(VYRE_INVALID, "give one that vyre_stream_create made", "the stream is NULL");
-	vyre_status status = vyre_stream_file_open(fd, s->params.flags & VYRE_STREAM_DIRECT, &file);
+	vyre_status status = vyre_stream_file_open(fd, VYRE_IO_RIGHT_READ, s->params.flags & VYRE_STREAM_DIRECT, &file);
 	if (status)
 		return status;
 	if (bytes == UINT64_MAX)
@@ -396,23 +397,6 @@ static void release(struct vyre_stream *s)
 	vyre_mem_free(s);
 }
 
-static vyre_status make_engine(struct vyre_stream *s)
-{
-	int uring = 0, threads;
-	if (!(s->params.flags & VYRE_STREAM_PREAD)) {
-		uring = vyre_stream_uring_create(&s->pool, s->params.flags, &s->engine);
-		if (uring == 0)
-			return VYRE_OK;
-	}
-	threads = vyre_stream_pread_create(&s->pool, &s->engine);
-	if (threads == 0)
-		return VYRE_OK;
-	return vyre_fail(threads == ENOMEM ? VYRE_NOMEM : VYRE_IO,
-			 "allow one of them (sysctl kernel.io_uring_disabled, the limits on processes and memory)",
-			 "nothing here can read files: io_uring: %s; threads: %s",
-			 uring ? strerror(uring) : "not asked for", strerror(threads));
-}
-
 static vyre_status set_up(struct vyre_stream *s, struct vyre_stream_engine *engine)
 {
 	struct vyre_stream_params *p = &s->params;
@@ -429,7 +413,7 @@ static vyre_status set_up(struct vyre_stream *s, struct vyre_stream_engine *engi
 		return vyre_fail(VYRE_NOMEM, "lower depth or slots_per_chunk", "no memory for %u chunks", p->depth);
 	s->pool = (struct vyre_stream_pool){s->port.data, p->chunk_bytes, p->depth};
 	s->engine = engine;
-	return engine ? VYRE_OK : make_engine(s);
+	return engine ? VYRE_OK : vyre_stream_engine_choose(&s->pool, p->flags, &s->engine);
 }
 
 vyre_status vyre_stream_create_on(const struct vyre_stream_params *params, struct vyre_stream_engine *engine,

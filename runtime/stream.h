@@ -1,9 +1,9 @@
-/* stream.h - private to the stream: what the pipeline asks of the thing that moves file bytes.
+/* stream.h - private: what a stream, and the service of device-requested i/o, ask of the thing that moves file bytes.
  *
- * The pipeline (stream.c) owns chunks and read records; an engine only carries records: it is given some, and gives
- * each back exactly once with `result` set. One read of a chunk is under way at a time, so an engine made for
- * `depth` chunks is never given more than `depth` records at once and needs no back-pressure of its own. Tests put
- * their own engine under a stream to inject errors and to reorder completions.
+ * The pipeline (stream.c, io.c) owns read records; an engine only carries records: it is given some, and gives each back
+ * exactly once with `result` set. One read of a chunk is under way at a time, so an engine made for `depth` chunks is
+ * never given more than `depth` records at once and needs no back-pressure of its own. Tests put their own engine under
+ * a stream to inject errors and to reorder completions.
  */
 #ifndef VYRE_STREAM_PRIVATE_H
 #define VYRE_STREAM_PRIVATE_H
@@ -20,18 +20,20 @@ enum {
 	VYRE_STREAM_MAX_CHUNK = 1 << 30, /* bytes; read(2) and a registered buffer both end near there */
 };
 
-/* One read(2). The pipeline fills it and does not touch it until the engine gives it back. */
+/* One pread(2) or pwrite(2). The pipeline fills it and does not touch it until the engine gives it back. */
 struct vyre_stream_read {
-	void *data; /* inside the pool given at creation */
+	void *data; /* inside the pool given at creation, if there is one */
 	uint64_t offset;
 	uint32_t bytes;
 	int fd;
 	int32_t file;		 /* the engine's number of fd, from attach; -1 = none */
-	int32_t result;		 /* bytes read, 0 at the end of the file, or -errno */
+	int32_t memory;		 /* without a pool: the engine's number of what data lies in; -1 = none */
+	bool is_write;
+	int32_t result;		 /* bytes moved, 0 at the end of the file, or -errno */
 	_Atomic uint32_t bridge; /* for engines whose completions no sanitizer can see */
 };
 
-/* Every call is made by the pumping thread. */
+/* Every call but kick is made by the pumping thread. */
 struct vyre_stream_engine {
 	char name[32];
 	/* Starts reads. Cannot fail: a read that cannot be started comes back with its errno. */
@@ -45,17 +47,27 @@ struct vyre_stream_engine {
 	void (*detach)(struct vyre_stream_engine *engine, int32_t file);
 	/* Ends the reads under way (nothing writes to the pool afterwards) and frees. */
 	void (*destroy)(struct vyre_stream_engine *engine);
+	/* Engines without a pool only. Tells of memory that many reads will go to; returns a number for it or -1. */
+	int32_t (*attach_memory)(struct vyre_stream_engine *engine, void *data, uint64_t bytes);
+	void (*detach_memory)(struct vyre_stream_engine *engine, int32_t memory);
+	/* Any thread: the wait that is under way, or else the next one, returns early. */
+	void (*kick)(struct vyre_stream_engine *engine);
 };
 
-/* The memory that reads go to: `depth` chunks of `chunk_bytes`, aligned to VYRE_STREAM_ALIGN. */
+/* The memory that reads go to: `depth` chunks of `chunk_bytes`, aligned to VYRE_STREAM_ALIGN. chunk_bytes 0 = no pool:
+ * up to `depth` reads at a time, to anywhere, none of which waits for another. */
 struct vyre_stream_pool {
 	unsigned char *data;
 	uint32_t chunk_bytes, depth;
 };
 
-/* Both return 0 or an errno. uring: VYRE_STREAM_SQPOLL in flags is a wish. */
+/* Both return 0 or an errno. uring: VYRE_STREAM_SQPOLL in flags is a wish. choose: uring unless VYRE_STREAM_PREAD forbids
+ * it, else pread; NOMEM or IO. */
 int vyre_stream_uring_create(const struct vyre_stream_pool *pool, uint32_t flags, struct vyre_stream_engine **out);
 int vyre_stream_pread_create(const struct vyre_stream_pool *pool, struct vyre_stream_engine **out);
+
+VYRE_CHECKED vyre_status vyre_stream_engine_choose(const struct vyre_stream_pool *pool, uint32_t flags,
+						   struct vyre_stream_engine **out);
 
 /* A file as a stream reads it. Either descriptor may be the caller's own; the other is the stream's. */
 struct vyre_stream_file {
@@ -65,9 +77,10 @@ struct vyre_stream_file {
 	uint64_t size;
 };
 
-/* Checks that fd can be streamed from, and opens it a second time with O_DIRECT when asked to; a file system without it
- * leaves direct at -1. Errors: INVALID, IO. */
-VYRE_CHECKED vyre_status vyre_stream_file_open(int fd, bool want_direct, struct vyre_stream_file *out);
+/* Checks that fd has ranges and is open for what `rights` (VYRE_IO_RIGHT_*) say, and opens it a second time with O_DIRECT
+ * when asked to; a file system without it leaves direct at -1. Errors: INVALID, IO. */
+VYRE_CHECKED vyre_status vyre_stream_file_open(int fd, uint32_t rights, bool want_direct,
+					       struct vyre_stream_file *out);
 void vyre_stream_file_close(struct vyre_stream_file *file);
 
 /* What a stream holds of the ring's side while it lives. */

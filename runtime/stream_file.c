@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi/io.h"
 #include "message.h"
 #include "stream.h"
 
@@ -49,23 +50,29 @@ static int reopen(int fd, int flags)
 	return open(path, O_RDONLY | O_CLOEXEC | flags);
 }
 
-static vyre_status check_readable(int fd, int flags)
+static vyre_status check_access(int fd, int flags, uint32_t rights)
 {
 	if (flags < 0)
 		return vyre_fail(VYRE_INVALID, "keep it open until its range is done", "descriptor %d is not open", fd);
 	if (flags & O_PATH)
 		return vyre_fail(VYRE_INVALID, "open it with O_RDONLY", "descriptor %d was opened with O_PATH", fd);
-	if ((flags & O_ACCMODE) == O_WRONLY)
+	if ((rights & VYRE_IO_RIGHT_READ) && (flags & O_ACCMODE) == O_WRONLY)
 		return vyre_fail(VYRE_INVALID, "open it with O_RDONLY", "descriptor %d is open for writing alone", fd);
+	if ((rights & VYRE_IO_RIGHT_WRITE) && (flags & O_ACCMODE) == O_RDONLY)
+		return vyre_fail(VYRE_INVALID, "open it with O_RDWR", "descriptor %d is open for reading alone", fd);
+	/* Appended bytes do not lie where they were sent; unaligned ones are refused. */
+	if ((rights & VYRE_IO_RIGHT_WRITE) && (flags & (O_APPEND | O_DIRECT)))
+		return vyre_fail(VYRE_INVALID, "open it without O_APPEND and O_DIRECT",
+				 "descriptor %d cannot be written at any place: flags 0%o", fd, (unsigned)flags);
 	return VYRE_OK;
 }
 
-vyre_status vyre_stream_file_open(int fd, bool want_direct, struct vyre_stream_file *out)
+vyre_status vyre_stream_file_open(int fd, uint32_t rights, bool want_direct, struct vyre_stream_file *out)
 {
 	struct stat st;
 	int flags = fcntl(fd, F_GETFL);
 	*out = (struct vyre_stream_file){.fd = fd, .direct = -1};
-	vyre_status status = check_readable(fd, flags);
+	vyre_status status = check_access(fd, flags, rights);
 	if (status)
 		return status;
 	if (fstat(fd, &st))

@@ -1,8 +1,9 @@
-/* stream_uring.c - the stream engine on io_uring.
+/* stream_uring.c - the engine on io_uring.
  *
  * In: read records; out: the same records with `result` set. The pool is registered so that the kernel pins it once,
- * and files that many reads use are registered too; both are speed only, and each is left out where it is refused
- * (the memlock limit, an old kernel). submit makes one system call for all its reads, reap none.
+ * and files that many reads use are registered too, and, without a pool, memory that many reads go to; all are speed
+ * only, and each is left out where it is refused (the memlock limit, an old kernel). submit makes one system call for all
+ * its reads, reap none. Without a pool, wait also looks at a descriptor by which kick ends it.
  * Invariant: a record is in exactly one of: `queued` (an entry of the submission ring that the kernel has not
  * taken), the kernel (`under_way` counts them), `failed` (the kernel takes no more, see `broken`), the pipeline. The
  * submission ring has at least `depth` entries, and no more than `depth` records exist: an entry is always there.
@@ -11,15 +12,18 @@
  */
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "stream.h"
 
 enum {
-	FILES = 64, /* registered at once; a range beyond them is read by its descriptor */
+	FILES = 64,    /* registered at once; a range beyond them is read by its descriptor */
+	MEMORIES = 64, /* likewise */
 	REAP_BATCH = 64,
 	NEEDED = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE,
 };
@@ -30,7 +34,10 @@ struct uring_engine {
 	struct vyre_stream_pool pool;
 	uint32_t chunks_per_buffer; /* of the pool, per registered buffer; 0 = not registered */
 	uint64_t free_files;	    /* bit k: file number k is free */
-	int broken;		    /* an errno: io_uring_enter is refused for good */
+	uint64_t free_memories;	    /* bit k: memory number k is free */
+	bool has_memories;
+	int kicked; /* an eventfd; -1 = none, with a pool */
+	int broken; /* an errno: io_uring_enter is refused for good */
 	uint32_t under_way;
 	uint32_t queued_count, failed_count;
 	struct vyre_stream_read **queued, **failed;
@@ -57,16 +64,24 @@ static void flush(struct uring_engine *e)
 	}
 }
 
+static int pool_memory(const struct uring_engine *e, const struct vyre_stream_read *read)
+{
+	uint64_t chunk = (uint64_t)((unsigned char *)read->data - e->pool.data) / e->pool.chunk_bytes;
+	return e->chunks_per_buffer ? (int)(chunk / e->chunks_per_buffer) : -1;
+}
+
 static void prepare(struct uring_engine *e, struct vyre_stream_read *read)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&e->ring);
-	if (e->chunks_per_buffer) {
-		uint64_t chunk = (uint64_t)((unsigned char *)read->data - e->pool.data) / e->pool.chunk_bytes;
-		io_uring_prep_read_fixed(sqe, read->fd, read->data, read->bytes, read->offset,
-					 (int)(chunk / e->chunks_per_buffer));
-	} else {
+	int memory = e->pool.chunk_bytes ? pool_memory(e, read) : read->memory;
+	if (memory >= 0 && read->is_write)
+		io_uring_prep_write_fixed(sqe, read->fd, read->data, read->bytes, read->offset, memory);
+	else if (memory >= 0)
+		io_uring_prep_read_fixed(sqe, read->fd, read->data, read->bytes, read->offset, memory);
+	else if (read->is_write)
+		io_uring_prep_write(sqe, read->fd, read->data, read->bytes, read->offset);
+	else
 		io_uring_prep_read(sqe, read->fd, read->data, read->bytes, read->offset);
-	}
 	if (read->file >= 0) {
 		sqe->fd = read->file;
 		sqe->flags |= IOSQE_FIXED_FILE;
@@ -126,8 +141,16 @@ static void uring_wait(struct vyre_stream_engine *base, uint64_t timeout_ns)
 					 .tv_nsec = (long long)(timeout_ns % 1000000000u)};
 	struct io_uring_cqe *cqe;
 	flush(e);
-	if (e->failed_count)
+	if (e->failed_count || io_uring_cq_ready(&e->ring))
 		return;
+	if (e->kicked >= 0) {
+		struct pollfd fds[2] = {{e->ring.ring_fd, POLLIN, 0}, {e->kicked, POLLIN, 0}};
+		struct timespec until = {.tv_sec = time.tv_sec, .tv_nsec = time.tv_nsec};
+		uint64_t kicks;
+		if (ppoll(fds, 2, &until, NULL) > 0 && fds[1].revents)
+			(void)!read(e->kicked, &kicks, sizeof kicks);
+		return;
+	}
 	int error = io_uring_wait_cqe_timeout(&e->ring, &cqe, &time);
 	if (error && error != -ETIME && error != -EINTR &&
 	    error != -EAGAIN) /* refused: completions come all the same */
@@ -157,6 +180,38 @@ static void uring_detach(struct vyre_stream_engine *base, int32_t file)
 		e->free_files |= UINT64_C(1) << file;
 }
 
+static int32_t uring_attach_memory(struct vyre_stream_engine *base, void *data, uint64_t bytes)
+{
+	struct uring_engine *e = (struct uring_engine *)base;
+	struct iovec part = {data, (size_t)bytes};
+	__u64 tag = 0;
+	if (e->free_memories == 0)
+		return -1;
+	int memory = __builtin_ctzll(e->free_memories);
+	if (io_uring_register_buffers_update_tag(&e->ring, (unsigned)memory, &part, &tag, 1) != 1)
+		return -1;
+	e->free_memories &= ~(UINT64_C(1) << memory);
+	return memory;
+}
+
+static void uring_detach_memory(struct vyre_stream_engine *base, int32_t memory)
+{
+	struct uring_engine *e = (struct uring_engine *)base;
+	struct iovec none = {NULL, 0};
+	__u64 tag = 0;
+	if (memory < 0)
+		return;
+	if (io_uring_register_buffers_update_tag(&e->ring, (unsigned)memory, &none, &tag, 1) == 1)
+		e->free_memories |= UINT64_C(1) << memory;
+}
+
+static void uring_kick(struct vyre_stream_engine *base)
+{
+	struct uring_engine *e = (struct uring_engine *)base;
+	uint64_t one = 1;
+	(void)!write(e->kicked, &one, sizeof one);
+}
+
 static void uring_destroy(struct vyre_stream_engine *base)
 {
 	struct uring_engine *e = (struct uring_engine *)base;
@@ -172,9 +227,12 @@ static void uring_destroy(struct vyre_stream_engine *base)
 		if (uring_reap(base, reads, REAP_BATCH) == 0)
 			uring_wait(base, 100000000u);
 	}
-	if (e->chunks_per_buffer) /* now: the kernel would do it some time after the ring is closed */
+	if (e->chunks_per_buffer ||
+	    e->has_memories) /* now: the kernel would do it some time after the ring is closed */
 		(void)io_uring_unregister_buffers(&e->ring);
 	io_uring_queue_exit(&e->ring);
+	if (e->kicked >= 0)
+		close(e->kicked);
 	vyre_mem_free(e->queued);
 	vyre_mem_free(e->failed);
 	vyre_mem_free(e);
@@ -222,6 +280,17 @@ static void register_pool(struct uring_engine *e)
 	vyre_mem_free(parts);
 }
 
+/* Without a pool: memory is registered piece by piece, and wait can be ended. */
+static int set_up_service(struct uring_engine *e)
+{
+	e->kicked = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (e->kicked < 0)
+		return errno;
+	e->has_memories = io_uring_register_buffers_sparse(&e->ring, MEMORIES) == 0;
+	e->free_memories = e->has_memories ? ~UINT64_C(0) : 0;
+	return 0;
+}
+
 int vyre_stream_uring_create(const struct vyre_stream_pool *pool, uint32_t flags, struct vyre_stream_engine **out)
 {
 	struct uring_engine *e = vyre_mem_alloc(sizeof *e);
@@ -229,9 +298,11 @@ int vyre_stream_uring_create(const struct vyre_stream_pool *pool, uint32_t flags
 	*out = NULL;
 	if (!e)
 		return ENOMEM;
-	e->base = (struct vyre_stream_engine){"",	    uring_submit, uring_reap,	uring_wait,
-					      uring_attach, uring_detach, uring_destroy};
+	e->base = (struct vyre_stream_engine){
+	    "",		  uring_submit,	 uring_reap,	      uring_wait,	   uring_attach,
+	    uring_detach, uring_destroy, uring_attach_memory, uring_detach_memory, uring_kick};
 	e->pool = *pool;
+	e->kicked = -1;
 	e->queued = vyre_mem_alloc(pool->depth * sizeof *e->queued);
 	e->failed = vyre_mem_alloc(pool->depth * sizeof *e->failed);
 	int error = e->queued && e->failed ? setup_ring(e, pool->depth, flags, &sqpoll) : ENOMEM;
@@ -241,11 +312,17 @@ int vyre_stream_uring_create(const struct vyre_stream_pool *pool, uint32_t flags
 		vyre_mem_free(e);
 		return error;
 	}
-	register_pool(e);
+	if (pool->chunk_bytes) {
+		register_pool(e);
+	} else if ((error = set_up_service(e)) != 0) {
+		uring_destroy(&e->base);
+		return error;
+	}
 	if (io_uring_register_files_sparse(&e->ring, FILES) == 0)
 		e->free_files = ~UINT64_C(0);
-	snprintf(e->base.name, sizeof e->base.name, "io_uring%s%s%s", e->chunks_per_buffer ? "+fixed" : "",
-		 e->free_files ? "+files" : "", sqpoll ? "+sqpoll" : "");
+	snprintf(e->base.name, sizeof e->base.name, "io_uring%s%s%s",
+		 e->chunks_per_buffer || e->has_memories ? "+fixed" : "", e->free_files ? "+files" : "",
+		 sqpoll ? "+sqpoll" : "");
 	*out = &e->base;
 	return 0;
 }

@@ -28,6 +28,8 @@
 #include <stdint.h>
 
 #include "abi/blob.h"
+#include "abi/io.h"
+#include "abi/queue.h"
 #include "abi/ring.h"
 #include "abi/status.h"
 #include "abi/work.h"
@@ -411,6 +413,69 @@ struct vyre_stream_stats {
 	uint64_t max_in_flight; /* chunks */
 };
 VYRE_API void vyre_stream_get_stats(const struct vyre_stream *stream, struct vyre_stream_stats *out);
+
+/* ---- i/o that the device asks for ------------------------------------------------------------------------------------ */
+
+/* Handlers load(resource, range), or LOAD_MISS slots ask: bytes of a file into a buffer (or back, for kernels that write
+ * io entries themselves). A thread of the loader's serves them, up to 32 at a time, none waiting for another's disk. The
+ * device names files and buffers by ids that the host has granted, for a range, for one tenant or all; never by a
+ * descriptor. What a request names and may not touch is that request's error and nothing else's:
+ *     EBADF     no such id (or revoked before the request was taken)
+ *     EACCES    not with these rights, or not for this tenant
+ *     ERANGE    outside the granted ranges
+ *     EINVAL    no such operation
+ *     ENODATA   the file ends before the range does
+ *     ECANCELED revoked, or the service was destroyed, while bytes were under way
+ *     others    the operating system's
+ * The slot that waits ends as FAULT code 6 with the errno as its detail; the bytes that were moved before stay moved. */
+struct vyre_io;
+
+struct vyre_io_params {
+	struct vyre_ring *ring; /* of a set that asks (VYRE_HAS_IO); NULL: of a dispatch, see below */
+	/* For vyre_kernel_dispatch: what its kernel has bound as `io_queue` and `frames`. The service polls then. */
+	struct vyre_device *device;
+	vyre_buffer io_queue, frames;
+	uint32_t flags; /* VYRE_IO_* */
+};
+enum { VYRE_IO_PREAD = 1 }; /* pread and pwrite in threads, as where io_uring is refused */
+
+/* Errors: INVALID (the set asks for nothing, the ring has a service already, buffers too small), STALE, UNSUPPORTED (memory
+ * that the host cannot address), NOMEM, IO (no engine could be set up). */
+VYRE_CHECKED VYRE_API vyre_status vyre_io_create(const struct vyre_io_params *params, struct vyre_io **out);
+/* Ends: what is asked for and has not completed gets ECANCELED, what is asked for later waits. May block for a read that
+ * is under way, with threads until the disk answers. Nobody else may be inside a call on it. */
+VYRE_API void vyre_io_destroy(struct vyre_io *io);
+/* "io_uring+fixed+files", "pread", ...: what moves the bytes, for reports. */
+VYRE_API const char *vyre_io_engine(const struct vyre_io *io);
+
+#define VYRE_IO_ANY_TENANT UINT32_MAX
+
+/* Grants `bytes` bytes of an open file from `first` on under an id; offsets of requests count from there. UINT64_MAX = to
+ * the end of the file as it is now. rights: VYRE_IO_RIGHT_READ, VYRE_IO_RIGHT_WRITE or both; writers may be granted a
+ * range beyond the file's end. The descriptor is duplicated: the caller may close his at once; he must not truncate what
+ * he wants read. Files and buffers have ids of their own, from 1 on, so that one id may name a file and the buffer that it
+ * is loaded to.
+ * Errors: INVALID (the id is granted already, not a regular file or block device, opened for something else, O_APPEND or
+ * O_DIRECT for writing, a range outside), IO, NOMEM. Any thread. */
+VYRE_CHECKED VYRE_API vyre_status vyre_io_grant_file(struct vyre_io *io, uint32_t id, int fd, uint64_t first,
+						     uint64_t bytes, uint32_t rights, uint32_t tenant);
+/* The same for a buffer of the device: VYRE_IO_RIGHT_WRITE to be loaded to. The buffer's memory stays until the grant is
+ * revoked and unused, also when its handle is destroyed. Errors: INVALID, STALE, UNSUPPORTED, NOMEM. Any thread. */
+VYRE_CHECKED VYRE_API vyre_status vyre_io_grant_buffer(struct vyre_io *io, uint32_t id, vyre_buffer buffer,
+						       uint64_t first, uint64_t bytes, uint32_t rights,
+						       uint32_t tenant);
+/* Takes back what an id names, file, buffer or both: requests taken from now on get EBADF, those under way end after the
+ * read that is on its way. Waits up to timeout_ns for those; after OK nothing touches the file or the buffer for this
+ * grant any more.
+ * Errors: INVALID (no such id), TIMEOUT (it is revoked, but a read is still on its way). Any thread. Blocks. */
+VYRE_CHECKED VYRE_API vyre_status vyre_io_revoke(struct vyre_io *io, uint32_t id, uint64_t timeout_ns);
+
+struct vyre_io_stats {
+	uint64_t requests, errors; /* taken; completed with ERROR */
+	uint64_t bytes_read, bytes_written;
+	uint64_t max_in_flight; /* requests */
+};
+VYRE_API void vyre_io_get_stats(const struct vyre_io *io, struct vyre_io_stats *out);
 
 #ifdef __cplusplus
 }
