@@ -81,22 +81,40 @@ static void retire_cancelled(struct vyre_ring *ring, uint32_t *words)
 	__atomic_add_fetch(&ring->live[VYRE_LIVE_RETIRED], 1, __ATOMIC_SEQ_CST);
 }
 
-/* 0 = the ticket was released. */
-static int take_back(struct vyre_ring *ring, vyre_ticket ticket)
+struct take_back {
+	vyre_ticket ticket;
+	int held;
+};
+
+/* One look: 1 = nothing is left to do. CLAIMED may be a handler, or a worker about to park the slot again: look again. */
+static int is_taken_back(struct vyre_ring *ring, void *context)
 {
-	uint32_t *words = vyre_slot_words(ring, ticket >> VYRE_OWNER_SHIFT);
-	int held, parked;
+	struct take_back *take = context;
+	uint32_t *words = vyre_slot_words(ring, take->ticket >> VYRE_OWNER_SHIFT);
+	int parked, done;
 
 	vyre_ring_lock(ring);
-	held = is_held(ring, ticket);
-	parked = held && claims(words, VYRE_SLOT_REQUEUE);
+	take->held = is_held(ring, take->ticket);
+	parked = take->held && claims(words, VYRE_SLOT_REQUEUE);
 	if (parked)
 		__atomic_sub_fetch(&ring->live[VYRE_LIVE_PARKED], 1, __ATOMIC_SEQ_CST);
-	if (parked || (held && claims(words, VYRE_SLOT_PUBLISHED)))
+	if (parked || (take->held && claims(words, VYRE_SLOT_PUBLISHED)))
 		retire_cancelled(ring, words);
+	done = !take->held || vyre_slot_has_ended(__atomic_load_n(words, __ATOMIC_ACQUIRE));
 	vyre_ring_unlock(ring);
+	return done;
+}
+
+static vyre_status take_back(struct vyre_ring *ring, vyre_ticket ticket, uint64_t deadline_ns)
+{
+	struct take_back take = {ticket, 1};
+	int done = is_taken_back(ring, &take) ||
+		   vyre_ring_wait_until(ring, is_taken_back, &take, deadline_ns, answer_slice_ns);
+
 	vyre_ring_notify(ring);
-	return held;
+	if (!take.held)
+		return vyre_answer(VYRE_STALE, "the ticket was released meanwhile. Fix: cancel before releasing.");
+	return done ? VYRE_OK : vyre_answer(VYRE_TIMEOUT, "the slot runs, and has not ended yet. Fix: wait for it.");
 }
 
 /* command_lock is held. */
@@ -139,10 +157,7 @@ vyre_status vyre_cancel(struct vyre_ring *ring, vyre_ticket ticket, uint64_t tim
 	if (status != VYRE_TIMEOUT)
 		return status; /* ended, or released */
 	if (!(ring->kernel->unit->features & VYRE_HAS_QUEUE))
-		return take_back(ring, ticket)
-			   ? VYRE_OK
-			   : vyre_answer(VYRE_STALE,
-					 "the ticket was released meanwhile. Fix: cancel before releasing.");
+		return take_back(ring, ticket, deadline_ns);
 	if (!lock_commands(ring, deadline_ns))
 		return vyre_answer(VYRE_TIMEOUT,
 				   "another thread's request is not answered yet. Fix: wait longer, or look "

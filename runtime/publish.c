@@ -72,7 +72,6 @@ static void discard_unfinished(struct vyre_ring *ring)
 		}
 	}
 	commit(ring, now.cursor, ring->writer, claimed);
-	vyre_ring_refresh_holds(ring);
 	vyre_log(VYRE_LOG_WARNING, "a thread ended while it published; its slots were taken back");
 }
 

@@ -299,7 +299,8 @@ VYRE_API vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket);
  * is suspended ends when it would have gone on. OK = the request was answered; wait for the ticket, which stays held, to
  * learn what became of it. Spins, then sleeps, until a worker answers.
  * Errors: STALE, TIMEOUT (no worker has answered yet; the request stays in force, and the place is not used again before
- * it is answered). Any thread, one request at a time on its way. Blocks. */
+ * it is answered. Of a set in which nothing suspends: the slot runs, and goes on running). Any thread, one request at a
+ * time on its way. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_cancel(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeout_ns);
 
 /* Lets a tenant run or masks it: a masked tenant's slots wait, parked, and delay nobody. In force before any slot

@@ -33,6 +33,7 @@ struct slow {
 	uint32_t kept_now; /* atomic */
 	struct vyre_stream_read *kept[VYRE_IO_DEVICE_ENTRIES];
 	uint32_t kept_count, most; /* most: bytes of one read, 0 = any */
+	uint32_t sleeps;	   /* atomic: 1 = sleep until kicked; 2 = it does */
 };
 
 static void slow_submit(struct vyre_stream_engine *engine, struct vyre_stream_read *const *reads, uint32_t count)
@@ -75,6 +76,10 @@ static void slow_wait(struct vyre_stream_engine *engine, uint64_t timeout_ns)
 {
 	struct slow *slow = (struct slow *)engine;
 
+	if (__atomic_load_n(&slow->sleeps, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&slow->sleeps, 2, __ATOMIC_RELEASE);
+		timeout_ns = SECONDS(20);
+	}
 	slow->inner->wait(slow->inner, timeout_ns);
 }
 
@@ -704,6 +709,18 @@ static void destroyed_while_under_way(void **state)
 		for (i = 0; i < 3; i++)
 			assert_int_equal(outcome(&rig, tickets[i]), ECANCELED);
 		assert_int_equal(rig.bytes[0], 0);
+		close_rig(&rig);
+		slow_close(&slow);
+
+		/* What was published and never taken. */
+		open_dispatch(&rig, engine_flags[e], &slow);
+		__atomic_store_n(&slow.sleeps, 1, __ATOMIC_RELEASE);
+		while (__atomic_load_n(&slow.sleeps, __ATOMIC_ACQUIRE) != 2)
+			usleep(100);
+		put(&rig, 17, VYRE_IO_OP_READ, RESOURCE, TARGET, 0, 10, 0, 0);
+		vyre_io_destroy(rig.io);
+		rig.io = NULL;
+		assert_int_equal(get(&rig, 17, NULL), ECANCELED);
 		close_rig(&rig);
 		slow_close(&slow);
 	}
