@@ -502,12 +502,11 @@ static void any_width_body(struct gen *g)
 	g->local_count = locals;
 }
 
-/* Where shared memory is written before it is read again. */
-static void uniform_suspend(struct gen *g)
+/* Where shared memory is written before it is read again, and any local may differ from lane to lane. */
+static void yield_together(struct gen *g)
 {
-	g->lane_values = false;
-	suspend(g);
-	g->lane_values = true;
+	if (g->suspends && chance(g, 30))
+		line(g, "yield\n");
 }
 
 static void fixed_width_body(struct gen *g)
@@ -522,13 +521,13 @@ static void fixed_width_body(struct gen *g)
 	put(g, "\n");
 	line(g, "barrier\n");
 	line(g, "var y: u32 = s[(lane + %u) %% lanes]\n", below(g, 300));
-	uniform_suspend(g);
+	yield_together(g);
 	g->locals[g->local_count++] = (struct local){"y", VYREC_U32, true};
 	if (chance(g, 60)) {
 		line(g, "for turn in 0 .. %u {\n", 1 + below(g, 3));
 		g->indent++;
 		line(g, "barrier\n");
-		uniform_suspend(g);
+		yield_together(g);
 		line(g, "s[lane] = y ^ (");
 		expr(g, VYREC_U32, 2);
 		put(g, ")\n");
@@ -543,7 +542,7 @@ static void fixed_width_body(struct gen *g)
 		line(g, "let votes = ballot((y & 1) == 1)\n");
 	else
 		line(g, "let votes = u64(subgroup_add(y)) + u64(subgroup_max(y))\n");
-	uniform_suspend(g);
+	yield_together(g);
 	line(g, "out[%u + lane] = y\n", g->op * GENERATE_REGION);
 	line(g, "result(0, reduce_add(y))\n");
 	line(g, "result(1, reduce_xor(u32(votes)))\n");
