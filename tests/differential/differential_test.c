@@ -123,7 +123,8 @@ static unsigned run_module(uint64_t seed, bool print)
 
 	unsigned differences = 0;
 	struct vyrec_interp_options interp = {.seed = seed % 3 ? seed : 0, .lanes = lanes[seed % 4]};
-	struct cpu_run_options cpu = {.level = (unsigned)(seed % 4 ? 2 : seed / 4 % 4)};
+	struct cpu_run_options cpu = {.level = (unsigned)(seed % 4 ? 2 : seed / 4 % 4),
+				      .workers = suspends ? 3 : 1}; /* what waits may go on at another one */
 	vyrec_interp_slots(module, 1, want, slots, want_memory.buffers, BUFFERS, &interp, &result);
 	if (result.status != VYRE_OK) {
 		printf("seed %" PRIu64 ": interpreter: %s\n", seed, result.message);
