@@ -28,6 +28,7 @@ enum {
 #define X(name, value, operands) VYREC_STOP_##name = value,
 	VYREC_STOP_LIST(X)
 #undef X
+	VYREC_TASK_ARGS = 3, /* argument and result words of a task */
 	VYREC_STOP_OPERANDS = 5,
 	VYREC_POINT_MISS = 1, /* points below this and this one are the scheduler's own; handlers' come after */
 };

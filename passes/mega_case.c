@@ -64,8 +64,16 @@ static vyrec_expr call_on_slot(struct maker *mk, vyrec_fn fn, unsigned word, vyr
 	return call(m, fn, args, value ? 3 : 2);
 }
 
+/* Argument and result words of the feed: a task has continuation words behind the first three. */
+static unsigned arg_words(const struct maker *mk)
+{
+	return mk->inner || mk->g->shape.feed != VYRE_FEED_TASKS ? VYRE_SLOT_ARGS : VYREC_TASK_ARGS;
+}
+
 static vyrec_expr load_arg(struct maker *mk, unsigned k)
 {
+	if (k >= arg_words(mk))
+		return vyrec_make_u32(mk->g->m, 0, 0);
 	if (mk->inner)
 		return vyrec_make_load(mk->g->m, mk->g->packed_args, vyrec_make_u32(mk->g->m, k, 0),
 				       VYREC_POLICY_UNCHECKED, 0);
@@ -76,7 +84,7 @@ static vyrec_expr load_arg(struct maker *mk, unsigned k)
 static vyrec_stmt store_arg(struct maker *mk, unsigned k, vyrec_expr value)
 {
 	struct vyrec_module *m = mk->g->m;
-	if (mk->inner)
+	if (mk->inner || k >= arg_words(mk))
 		return let(m, vyrec_add_local(m, vyrec_fresh_name(m, "dropped"), VYREC_LOCAL_LET, VYREC_U32, 0), value);
 	return effect(m, call_on_slot(mk, mk->g->set_slot_word, VYRE_SLOT_WORD_ARG0 + k, value));
 }
@@ -216,7 +224,8 @@ static void rewrite_spawn(struct maker *mk, vyrec_stmt s)
 					  values[k] ? values[k] : vyrec_make_u32(m, 0, 0)};
 		vyrec_list_push(&fill, effect(m, call(m, mk->g->spawn_word, word, 3)));
 	}
-	vyrec_list_push(&fill, effect(m, call(m, mk->g->spawn_push, (const uint32_t[]){vyrec_make_get(m, taken, 0)}, 1)));
+	vyrec_list_push(&fill,
+			effect(m, call(m, mk->g->spawn_push, (const uint32_t[]){vyrec_make_get(m, taken, 0)}, 1)));
 	vyrec_block otherwise = n.body[0];
 	if (!otherwise) {
 		vyrec_stmt trap = trap_of_kind(m, VYRE_FAULT_NO_SPACE, vyrec_make_u32(m, opcode, 0));

@@ -71,6 +71,29 @@ static void check_spawn(struct vyrec_mega *g, vyrec_handler handler)
 		vyrec_walk_block(g->m, g->m->handlers[handler].body, &walker);
 }
 
+static void see_result(void *user, struct vyrec_module *m, vyrec_stmt s)
+{
+	const struct vyrec_stmt_node *n = &m->stmts[s];
+	if (n->kind == VYREC_STMT_RESULT && n->imm + vyrec_words_of(m->exprs[n->expr[0]].type) > VYREC_TASK_ARGS)
+		error(user, n->loc, "result", "a task has result words 0 to 2; write more to a buffer");
+}
+
+static void check_task(struct vyrec_mega *g, vyrec_handler handler)
+{
+	const struct vyrec_handler_node *h = &g->m->handlers[handler];
+	const struct vyrec_walker walker = {see_result, NULL, g};
+	uint32_t words = 0;
+	if (g->shape.feed != VYRE_FEED_TASKS)
+		return;
+	for (uint32_t i = 0; i < h->param_count; i++)
+		words += vyrec_words_of(g->m->locals[g->m->refs[h->params + i]].type);
+	if (words > VYREC_TASK_ARGS)
+		error(g, h->loc, vyrec_name_text(g->m, h->name),
+		      "a task has three argument words (input, output, param), and the op takes more; put them into a "
+		      "buffer, or choose another --feed");
+	vyrec_walk_block(g->m, h->body, &walker);
+}
+
 bool vyrec_mega_check(struct vyrec_mega *g)
 {
 	vyrec_handler handler;
@@ -79,6 +102,7 @@ bool vyrec_mega_check(struct vyrec_mega *g)
 	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));) {
 		check_width(g, handler);
 		check_spawn(g, handler);
+		check_task(g, handler);
 	}
 	return !g->failed;
 }

@@ -38,6 +38,7 @@ enum {
 /*   text       feeds       features that it needs   features in whose absence alone it is there */
 #define PARTS(X) \
 	X(run, EVERY_FEED, 0, 0) \
+	X(args, EVERY_FEED & ~TASKS, 0, 0) \
 	X(metrics, EVERY_FEED, 0, VYRE_HAS_FUSED) \
 	X(nometrics, EVERY_FEED, VYRE_HAS_FUSED, 0) \
 	X(norecords, EVERY_FEED, 0, STOPS) \
@@ -49,7 +50,7 @@ enum {
 	X(miss, EVERY_FEED, VYRE_HAS_BUILTINS | VYRE_HAS_IO, 0) \
 	X(nobuiltins, SCANNING, 0, VYRE_HAS_BUILTINS) \
 	X(builtins, EVERY_FEED, VYRE_HAS_BUILTINS, 0) \
-	X(packed, EVERY_FEED, VYRE_HAS_BUILTINS, 0) \
+	X(packed, EVERY_FEED & ~TASKS, VYRE_HAS_BUILTINS, 0) \
 	X(shut_live, EVERY_FEED, VYRE_HAS_BUILTINS | VYRE_HAS_QUEUE, 0) \
 	X(shut_control, EVERY_FEED, VYRE_HAS_BUILTINS, VYRE_HAS_QUEUE) \
 	X(once, EVERY_FEED, VYRE_HAS_ONCE, 0) \
@@ -72,10 +73,13 @@ enum {
 	X(slots_stop, SLOTS, STOPS, 0) \
 	X(slots_fence, SLOTS, VYRE_HAS_BUILTINS, 0) \
 	X(priority, PRIORITY, 0, 0) \
-	X(priority_stop, PRIORITY, STOPS, 0)
+	X(priority_stop, PRIORITY, STOPS, 0) \
+	X(tasks, TASKS, 0, 0) \
+	X(task_words, TASKS, 0, 0) \
+	X(task_spawn, TASKS, VYRE_HAS_SPAWN, 0)
 
 /* Each feed's body. */
-#define BODIES(X) X(live) X(live_queue) X(slots) X(priority)
+#define BODIES(X) X(live) X(live_queue) X(slots) X(priority) X(tasks)
 
 #define X(name, feeds, needs, lacks) extern const char vyrec_mega_##name##_text[];
 PARTS(X)

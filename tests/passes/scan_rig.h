@@ -158,6 +158,14 @@ static inline uint32_t scan_record(struct scan *s, uint32_t index, unsigned word
 	return s->frames[VYRE_FRAMES_HEADER_WORDS + index * VYRE_RECORD_WORDS + word];
 }
 
+static inline uint32_t scan_random(uint64_t *state)
+{
+	uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+	z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+	z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+	return (uint32_t)(z >> 32);
+}
+
 /* ---- running ---------------------------------------------------------------------------------------------------------- */
 
 static inline void scan_interpret(struct scan *s)
