@@ -236,23 +236,25 @@ void vyre_ring_unref(struct vyre_ring *ring)
 }
 
 /* Waits for a worker, or for something that a worker will be told of. */
-static int is_unclaimed(uint32_t status)
+static int is_unclaimed(uint32_t status, int all_left)
 {
 	return status == VYRE_SLOT_PUBLISHED || status == VYRE_SLOT_REQUEUE || status == VYRE_SLOT_YIELD ||
-	       status == VYRE_SLOT_WAIT_IO;
+	       status == VYRE_SLOT_WAIT_IO || (all_left && status == VYRE_SLOT_CANCELLING);
 }
 
 /* Slots that nobody has claimed, suspended ones among them, end as EMPTY, and those who wait for them are told. By
  * compare-exchange: a worker that has not left may still claim. What they had spawned goes with the kernel. */
 static void cancel_unclaimed(struct vyre_ring *ring)
 {
+	/* What was asked to end may be in a handler's hands. */
+	int all_left = ring->device->fns->ring_running(ring) == 0;
 	uint32_t cancelled = 0, i;
 
 	vyre_ring_lock(ring);
 	for (i = 0; i < ring->slots; i++) {
 		uint32_t *status = vyre_slot_words(ring, i), seen = __atomic_load_n(status, __ATOMIC_ACQUIRE);
 
-		if (!is_unclaimed(seen))
+		if (!is_unclaimed(seen, all_left))
 			continue;
 		if (!__atomic_compare_exchange_n(status, &seen, VYRE_SLOT_EMPTY, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 			continue;

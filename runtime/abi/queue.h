@@ -45,7 +45,7 @@
 	X(CHILDREN, 6, "slots that it spawned and that have not retired; bit 31: it waits for them") \
 	X(PARENT,   7, "slot index + 1 of the spawner; 0 = none") \
 	X(FRAME,    8, "index + 1 of its frame; 0 = none") \
-	X(CANCEL,   9, "nonzero: ends as FAULT 9 when it comes up next") \
+	X(CANCEL,   9, "nonzero: ends as FAULT 9 when it is run next") \
 	X(REQUEST, 10, "six words, VYRE_REQUEST_*: what to ask the host for when an io entry is free")
 
 #define VYRE_REQUEST_FIELDS(X) \

@@ -77,7 +77,6 @@ static inline void live_open(struct live_rig *rig, const char *text, struct live
 		fail();
 	}
 	vyrec_diags_finish(&diags);
-	assert_true(rig->module->units[1].features & VYRE_HAS_QUEUE);
 	rig->frame_words = rig->module->units[1].frame_words;
 	live_fill(rig, &p);
 }
@@ -109,6 +108,19 @@ static inline uint32_t *live_publish(struct live_rig *rig, uint32_t opcode, uint
 	words[VYRE_SLOT_WORD_ARG0 + 1] = a1;
 	words[VYRE_SLOT_WORD_STATUS] = VYRE_SLOT_PUBLISHED;
 	return words;
+}
+
+/* What a host does that moves masks or quotas. */
+static inline void live_configured(struct live_rig *rig)
+{
+	rig->live[VYRE_LIVE_CONFIG_EPOCH]++;
+}
+
+static inline void live_cancel(struct live_rig *rig, const uint32_t *slot)
+{
+	assert_int_equal(rig->live[VYRE_LIVE_COMMAND], rig->live[VYRE_LIVE_COMMAND_DONE]);
+	rig->live[VYRE_LIVE_COMMAND_ARG] = (uint32_t)((slot - rig->ring) / VYRE_SLOT_WORDS);
+	rig->live[VYRE_LIVE_COMMAND] = ((rig->live[VYRE_LIVE_COMMAND] >> 8) + 1) << 8 | VYRE_COMMAND_CANCEL;
 }
 
 static inline void live_run(struct live_rig *rig, uint32_t workers, uint64_t seed)

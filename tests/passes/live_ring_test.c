@@ -52,14 +52,18 @@ static const struct {
     {"QUEUE_MASKED", VYRE_QUEUE_MASKED},
     {"QUEUE_LIMITED", VYRE_QUEUE_LIMITED},
     {"STARVATION_LIMIT", 16},
+    {"SLOT_CANCELLING", VYRE_SLOT_CANCELLING},
+    {"RECORD_CANCEL", VYRE_RECORD_CANCEL},
 };
 
-static const char head_text[] = "buffer control: live u32[]\n"
-				"buffer ring_buffer: live u32[]\n"
-				"buffer words: u32[]\n"
-				"buffer out: live u32[]\n"
-				"buffer launch: u32[8]\n"
-				"fn child_spawned(parent: u32, child: u32) { atomic_add(out[2], 1) }\n";
+static const char head_text[] =
+    "buffer control: live u32[]\n"
+    "buffer ring_buffer: live u32[]\n"
+    "buffer words: u32[]\n"
+    "buffer out: live u32[]\n"
+    "buffer launch: u32[8]\n"
+    "fn record_set(slot_index: u32, word: u32, value: u32) { atomic_store(out[1], value) }\n"
+    "fn child_spawned(parent: u32, child: u32) { atomic_add(out[2], 1) }\n";
 
 struct rig {
 	struct vyrec_module *module;
@@ -242,7 +246,8 @@ static const char spawn_one[] = "  let taken = spawn_open(2, 0x105, 1, 7)\n"
 				"  for k in 0 .. 16 { words[k] = slot_word(worker[WORKER_TAKEN], k) }\n"
 				"  set_slot_word(3, 5, 77)\n"
 				"  slot_status_set(3, SLOT_YIELD)\n"
-				"  if slot_status_cas(3, SLOT_REQUEUE, SLOT_CLAIMED) { trap(2) }\n"
+				"  if slot_claim(3, SLOT_REQUEUE) || !slot_claim(3, SLOT_YIELD) { trap(2) }\n"
+				"  slot_leave(3, SLOT_YIELD)\n"
 				"  flush_ready()\n";
 
 static void spawned_slots_have_words(void **state)
