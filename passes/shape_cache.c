@@ -5,9 +5,9 @@
  * VYREC_TEMPLATES_KEPT lie in the table; one that goes out of it lives on while somebody refers to it. One lock, held
  * while a template is built: two threads that want the same one build it once.
  */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 
 #include "passes/shape.h"
 
@@ -22,10 +22,23 @@ struct entry {
 	uint32_t refs; /* callers', and the table's */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static once_flag lock_once = ONCE_FLAG_INIT;
+static mtx_t lock;
 static struct entry *kept[VYREC_TEMPLATES_KEPT];
 static unsigned kept_count;
 static uint64_t clock_ticks, built_count;
+
+static void make_lock(void)
+{
+	if (mtx_init(&lock, mtx_plain) != thrd_success)
+		abort(); /* glibc's cannot fail */
+}
+
+static void take_lock(void)
+{
+	call_once(&lock_once, make_lock);
+	mtx_lock(&lock);
+}
 
 static void drop(struct entry *entry)
 {
@@ -79,7 +92,7 @@ const struct vyrec_template *vyrec_template_get(const struct vyrec_shape *shape,
 		return NULL;
 	const struct key key = {shape->id,	 resolved.lanes, resolved.slots,   resolved.features,
 				options->bounds, options->level, options->one_lane};
-	pthread_mutex_lock(&lock);
+	take_lock();
 	struct entry *entry = find(&key);
 	if (!entry)
 		entry = build(shape, options, &key, diags);
@@ -87,7 +100,7 @@ const struct vyrec_template *vyrec_template_get(const struct vyrec_shape *shape,
 		entry->refs++;
 		entry->used = ++clock_ticks;
 	}
-	pthread_mutex_unlock(&lock);
+	mtx_unlock(&lock);
 	return entry ? &entry->template : NULL;
 }
 
@@ -95,15 +108,15 @@ void vyrec_template_unref(const struct vyrec_template *template)
 {
 	if (!template)
 		return;
-	pthread_mutex_lock(&lock);
+	take_lock();
 	drop((struct entry *)(uintptr_t) template);
-	pthread_mutex_unlock(&lock);
+	mtx_unlock(&lock);
 }
 
 void vyrec_template_count(unsigned *kept_now, uint64_t *built)
 {
-	pthread_mutex_lock(&lock);
+	take_lock();
 	*kept_now = kept_count;
 	*built = built_count;
-	pthread_mutex_unlock(&lock);
+	mtx_unlock(&lock);
 }

@@ -11,7 +11,7 @@ layer_rules() {
 	passes        ^(ir/ir\.h|ir/[a-z]*\.def|passes/|runtime/abi/)                          ^(llvm|lld|clang|spirv|liburing|pthread)
 	codegen       ^(ir/ir\.h|passes/passes\.h|ir/[a-z]*\.def|codegen/|runtime/abi/)  ^(liburing)
 	runtime       ^runtime/                                                     ^(llvm|lld|clang|spirv)
-	tools         ^(ir/ir\.h|passes/passes\.h|codegen/codegen\.h|runtime/vyre\.h|runtime/abi/|tools/)  ^(llvm|lld|clang|spirv)
+	tools         ^(ir/ir\.h|passes/(passes|shape)\.h|codegen/codegen\.h|runtime/vyre\.h|runtime/abi/|tools/)  ^(llvm|lld|clang|spirv)
 	examples      ^(runtime/vyre\.h|examples/)                                  ^(llvm|lld|clang|spirv|liburing)
 	tests         ^(ir|passes|codegen|runtime|tests)/                           ^$
 	END
