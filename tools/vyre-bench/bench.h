@@ -28,6 +28,7 @@ void bench_report(const struct bench_row *row);
 /* A benchmark reports its rows; one row of the table in main.c each. */
 void bench_ring(void);
 void bench_publish(void);
+void bench_shapes(void);
 void bench_stream(void);
 void bench_code(void);
 void bench_compile(void);

@@ -19,6 +19,7 @@ static const struct bench {
 } benches[] = {
     {"ring", "one slot there and back; slots a second, against a hand-written ring", bench_ring},
     {"publish", "what vyre_publish costs its caller", bench_publish},
+    {"shapes", "slots a second of each feed; a suspended and a spawned slot against a plain one", bench_shapes},
     {"stream", "a cached file through the ring, against plain io_uring", bench_stream},
     {"code", "generated loops against the same C by clang -O3", bench_code},
     {"compile", "vyrec on examples/scan/scan.vyre, one slice", bench_compile},
