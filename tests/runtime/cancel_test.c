@@ -234,6 +234,7 @@ static void a_shutdown_slot_ends_the_ring(void **state)
 	pthread_join(thread, NULL); /* cancelled, and told */
 	for (i = 0; i < 20000 && !__atomic_load_n(&b.ring->left, __ATOMIC_SEQ_CST); i++)
 		usleep(1000);
+	assert_int_equal(__atomic_load_n(&b.ring->left, __ATOMIC_SEQ_CST), 1); /* the sleeper too */
 	assert_int_equal(vyre_publish(b.publisher, &slot, 1, 0, 0, NULL), VYRE_STOPPED);
 	assert_non_null(strstr(vyre_last_error(), "SHUTDOWN"));
 	assert_int_equal(stats(&b).shut_down, 1);
