@@ -234,6 +234,7 @@ static void open_service(struct mega *g, uint32_t lanes)
 	set_range(g, 2, 0, MEGA_OWN, VYRE_IO_RIGHT_READ | VYRE_IO_RIGHT_WRITE);
 	set_range(g, 3, MEGA_OWN - 4, 5, VYRE_IO_RIGHT_READ | VYRE_IO_RIGHT_WRITE); /* one byte too many */
 	set_range(g, 4, UINT64_C(1) << 32, 4, VYRE_IO_RIGHT_READ | VYRE_IO_RIGHT_WRITE);
+	set_range(g, 6, UINT64_MAX - 3, 8, VYRE_IO_RIGHT_READ | VYRE_IO_RIGHT_WRITE); /* its end is 4 */
 	set_range(g, 5, UINT64_MAX, 0xFFFFFFFF, VYRE_IO_RIGHT_READ | VYRE_IO_RIGHT_WRITE);
 }
 
@@ -288,6 +289,8 @@ static void what_does_not_fit_moves_nothing(void **state)
 		    {VYRE_IO_OP_READ, 4, 1, 1, 0, ERANGE},
 		    {VYRE_IO_OP_READ, 2, 5, 1, 0, ERANGE},
 		    {VYRE_IO_OP_READ, 5, 1, 1, 0, ERANGE},
+		    {VYRE_IO_OP_READ, 6, 1, 1, 5, ERANGE},
+		    {VYRE_IO_OP_WRITE, 0, 6, 1, 5, ERANGE},
 		    {VYRE_IO_OP_WRITE, 0, 1, 1, UINT64_C(1) << 32, EINVAL}};
 	(void)state;
 	for (size_t w = 0; w < MEGA_WIDTHS; w++)

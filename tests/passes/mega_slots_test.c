@@ -112,6 +112,25 @@ static void a_masked_tenant_is_not_resumed(void **state)
 	mega_close(&g);
 }
 
+/* Nothing of a plain set waits: such a status is not the device's. */
+static void a_plain_set_leaves_waiting_slots_alone(void **state)
+{
+	static const char text[] =
+	    "set demo { buffer sums: u32[]; op mark = 0x100 (at: u32) by lane { sums[at] = 1 } }";
+	struct mega g;
+	(void)state;
+	mega_open(&g, text, VYRE_FEED_SLOTS, 0, 1, 8);
+	assert_null(g.frames);
+	for (uint32_t i = 0; i < 8; i++) {
+		MEGA_PUT(&g, i, 0x100, 0, i);
+		mega_slot(&g, i)[0] = i;
+	}
+	mega_run(&g, 2, 1, 0);
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(((const uint32_t *)mega_data(&g, "sums"))[i], i == 1 || i == 5 || i == 6);
+	mega_close(&g);
+}
+
 static void shutdown_comes_before_the_next_claim(void **state)
 {
 	(void)state;
@@ -151,6 +170,7 @@ static void a_fence_waits_for_the_places_before_it(void **state)
 		MEGA_PUT(&g, 15, SLOW, 1, 9);
 		MEGA_PUT(&g, 0, MARK, 0, 0);
 		MEGA_PUT(&g, 1, FENCE, 0, 3, 77);
+		MEGA_PUT(&g, 2, FENCE, 0, 5, 78); /* reaches it */
 		mega_run(&g, 3, 1, 1);
 		assert_int_equal(mega_slot(&g, 1)[0], VYRE_SLOT_PUBLISHED);
 		assert_int_equal(g.control[VYRE_CONTROL_EPOCH], 0xFFFFFFFF);
@@ -159,6 +179,11 @@ static void a_fence_waits_for_the_places_before_it(void **state)
 		assert_int_equal(g.control[VYRE_CONTROL_EPOCH], 0);
 		assert_int_equal(g.control[VYRE_CONTROL_OBSERVABLES], 77);
 		assert_int_equal(mega_slot(&g, 13)[0], VYRE_SLOT_PUBLISHED);
+		assert_int_equal(mega_slot(&g, 2)[0], VYRE_SLOT_PUBLISHED);
+		g.control[VYRE_CONTROL_TENANT_MASK + 2] = 1;
+		mega_run_until(&g, 6, 2, 1);
+		assert_int_equal(g.control[VYRE_CONTROL_EPOCH], 1);
+		assert_int_equal(g.control[VYRE_CONTROL_OBSERVABLES], 78);
 		mega_close(&g);
 	}
 }
@@ -366,6 +391,7 @@ int main(void)
 	    cmocka_unit_test(a_quota_of_zero_holds_everything),
 	    cmocka_unit_test(a_lying_live_block_is_not_touched),
 	    cmocka_unit_test(a_masked_tenant_is_not_resumed),
+	    cmocka_unit_test(a_plain_set_leaves_waiting_slots_alone),
 	    cmocka_unit_test(shutdown_comes_before_the_next_claim),
 	    cmocka_unit_test(a_fence_waits_for_the_places_before_it),
 	    cmocka_unit_test(fences_that_cannot_be_are_faults),

@@ -171,6 +171,74 @@ static void no_frame_is_a_fault_of_one_slot(void **state)
 	mega_close(&g);
 }
 
+/* Threads take and give back frames of one set of words: nobody's array has another's elements. */
+static void a_frame_is_one_slots_alone(void **state)
+{
+	struct mega g;
+	uint32_t done = 0;
+	(void)state;
+	mega_open(&g, set_text, VYRE_FEED_SLOTS, 0, NATIVE, SLOTS);
+	g.frames[VYRE_FRAMES_FRAMES] = 35; /* a last group of three */
+	for (uint32_t turn = 0; turn < 200; turn++) {
+		for (uint32_t i = 0; i < SLOTS; i++)
+			MEGA_PUT(&g, i, 0x102, 0, i + turn);
+		mega_run_until(&g, (turn + 1) * SLOTS, 4, 0);
+		for (uint32_t i = 0; i < SLOTS; i++) {
+			if (mega_slot(&g, i)[0] == VYRE_SLOT_FAULT) {
+				assert_int_equal(mega_args(&g, i)[0], VYRE_FAULT_NO_SPACE);
+				continue;
+			}
+			assert_int_equal(mega_args(&g, i)[0], (i + turn) * 36);
+			done++;
+		}
+	}
+	assert_true(done >= 200 * 35);
+	mega_assert_clear(&g);
+	mega_close(&g);
+}
+
+/* The same with lanes that interleave, and hardly a frame: one at a time, whoever is quick. */
+static void lanes_meet_at_the_frames(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed < 30; seed++) {
+		struct mega g;
+		mega_open(&g, set_text, VYRE_FEED_SLOTS, 0, 8, 16);
+		g.races = true;
+		g.frames[VYRE_FRAMES_FRAMES] = 3;
+		for (uint32_t i = 0; i < 16; i++)
+			MEGA_PUT(&g, i, 0x102, 0, i + 1);
+		mega_run_until(&g, 16, 2, seed);
+		for (uint32_t i = 0; i < 16; i++)
+			if (mega_slot(&g, i)[0] != VYRE_SLOT_FAULT)
+				assert_int_equal(mega_args(&g, i)[0], (i + 1) * 36);
+		assert_in_range(g.control[VYRE_CONTROL_FAULT_COUNT], 0, 13);
+		mega_assert_clear(&g);
+		mega_close(&g);
+	}
+}
+
+/* As many frames as the quota lets in: whoever comes next finds that of one who has ended. */
+static void a_frame_is_free_before_its_slot_has_retired(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 12; seed++) {
+		struct mega g;
+		mega_open(&g, set_text, VYRE_FEED_SLOTS, 0, seed ? 8 : NATIVE, 16);
+		g.races = true;
+		g.frames[VYRE_FRAMES_FRAMES] = 3;
+		g.control[VYRE_CONTROL_TENANT_QUOTA + 1] = 3;
+		for (uint32_t i = 0; i < 16; i++)
+			MEGA_PUT(&g, i, 0x102, 1, i + 1);
+		mega_run_until(&g, 16, 2, seed);
+		for (uint32_t i = 0; i < 16; i++)
+			assert_int_equal(mega_args(&g, i)[0], (i + 1) * 36);
+		assert_int_equal(g.control[VYRE_CONTROL_FAULT_COUNT], 0);
+		mega_assert_clear(&g);
+		mega_close(&g);
+	}
+}
+
 /* What stands in a slot's words is the host's: its point is not, and fits its own handler alone. */
 static void another_opcode_does_not_go_on_there(void **state)
 {
@@ -213,19 +281,22 @@ static void a_lying_header_stops_the_kernel(void **state)
 	static const struct {
 		unsigned word;
 		uint32_t value;
-	} lies[] = {{VYRE_FRAMES_RECORDS, 7},
-		    {VYRE_FRAMES_RECORDS, 0xFFFFFFFF},
-		    {VYRE_FRAMES_RECORDS, 0x10000000},
-		    {VYRE_FRAMES_FRAMES, 0xFFFFFFFF},
-		    {VYRE_FRAMES_FRAMES, 9},
-		    {VYRE_FRAMES_FRAME_WORDS, 3},
-		    {VYRE_FRAMES_FRAME_WORDS, 0},
-		    {VYRE_FRAMES_FRAME_WORDS, 0x80000000},
-		    {VYRE_FRAMES_FRAME_WORDS, 0xFFFFFFFF}};
+		bool huge; /* beside frames whose words come to 2^64 with the records of 0x1f800000 slots */
+	} lies[] = {{VYRE_FRAMES_RECORDS, 7, false},
+		    {VYRE_FRAMES_RECORDS, 0xFFFFFFFF, false},
+		    {VYRE_FRAMES_RECORDS, 0x1F800000, true},
+		    {VYRE_FRAMES_FRAMES, 0xFFFFFFFF, false},
+		    {VYRE_FRAMES_FRAMES, 9, false},
+		    {VYRE_FRAMES_FRAME_WORDS, 3, false},
+		    {VYRE_FRAMES_FRAME_WORDS, 0, false},
+		    {VYRE_FRAMES_FRAME_WORDS, 0x80000000, false},
+		    {VYRE_FRAMES_FRAME_WORDS, 0xFFFFFFFF, false}};
 	(void)state;
 	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
 		struct mega g;
 		mega_open(&g, set_text, VYRE_FEED_SLOTS, 0, 1, 8);
+		if (lies[i].huge)
+			g.frames[VYRE_FRAMES_FRAMES] = g.frames[VYRE_FRAMES_FRAME_WORDS] = 0xFFFFFFFF;
 		g.frames[lies[i].word] = lies[i].value;
 		MEGA_PUT(&g, 0, 0x105, 0, 0);
 		mega_run(&g, 3, 1, 0);
@@ -259,6 +330,9 @@ int main(void)
 	    cmocka_unit_test(a_slot_goes_on_in_the_next_launch),
 	    cmocka_unit_test(a_pause_ends_with_its_epoch),
 	    cmocka_unit_test(no_frame_is_a_fault_of_one_slot),
+	    cmocka_unit_test(a_frame_is_one_slots_alone),
+	    cmocka_unit_test(lanes_meet_at_the_frames),
+	    cmocka_unit_test(a_frame_is_free_before_its_slot_has_retired),
 	    cmocka_unit_test(another_opcode_does_not_go_on_there),
 	    cmocka_unit_test(a_new_slot_in_an_old_ones_place_starts_anew),
 	    cmocka_unit_test(a_lying_header_stops_the_kernel),
