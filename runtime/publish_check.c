@@ -98,6 +98,29 @@ static void count_fence(struct vyre_batch *batch, const struct vyre_slot *slot)
 	batch->fences += vyre_slot_fences(batch->publisher->ring, slot) != 0;
 }
 
+/* A fence keeps positions from being published a lap after the first one that it covers (hold.c). Those of its own batch
+ * too: a slot behind it that lay in a place which it covers would be waited for, and if it were a fence, it would wait
+ * for this one. */
+static vyre_status check_behind_fences(const struct vyre_batch *batch)
+{
+	const struct vyre_ring *ring = batch->publisher->ring;
+	struct vyre_slot scratch;
+	uint32_t i;
+
+	for (i = 0; i < batch->count; i++) {
+		uint32_t covers = vyre_slot_fences(ring, vyre_batch_slot(batch, i, &scratch));
+		uint32_t behind = batch->count - 1 - i;
+
+		if (covers && behind && behind >= ring->slots - covers)
+			return vyre_fail(
+			    VYRE_INVALID,
+			    "publish what comes after the fence in a call of its own, or fence fewer slots",
+			    "slot %u of %u: a fence of %u slots with %u behind it; the ring has %u", i, batch->count,
+			    covers, behind, ring->slots);
+	}
+	return VYRE_OK;
+}
+
 vyre_status vyre_batch_check(struct vyre_batch *batch, uint32_t flags)
 {
 	uint32_t ring_slots = batch->publisher->ring->slots, i;
@@ -130,5 +153,5 @@ vyre_status vyre_batch_check(struct vyre_batch *batch, uint32_t flags)
 		return vyre_fail(VYRE_INVALID, "publish fewer fences in a batch",
 				 "%u fences in one call; a ring has at most %u in flight", batch->fences,
 				 (unsigned)VYRE_MAX_FENCES);
-	return VYRE_OK;
+	return batch->fences ? check_behind_fences(batch) : VYRE_OK;
 }

@@ -239,11 +239,13 @@ enum {
  * FAULT is counted, see vyre_ring_get_stats), else `count` tickets, each to be released.
  * Built-in opcodes may be published where the set was compiled with them: SHUTDOWN by tenant 0 only, LOAD_MISS through its
  * own publisher. A batch with a BATCH_FENCE lies on consecutive positions, so that the `a0` slots before the fence are
- * those of the batch; until it has ended, no place of theirs is used again: publishers find the ring full earlier. What
- * the slots before a fence wait for must not need more room than that. At most 64 fences are in flight.
+ * those of the batch; until it has ended, no place of theirs is used again: publishers find the ring full earlier, and a
+ * batch may have slots behind a fence only where they and `a0` are fewer than the ring's. What the slots before a fence
+ * wait for must not need more room than that. At most 64 fences are in flight.
  * Errors: INVALID (count 0 or above the ring's slots, an opcode that is not the set's or lies in another tenant's window, a
- * fence of more slots than the ring has, a packed slot that no device would run, more than 12 args, no such priority or
- * flag), FULL (without WAIT: no free places, too many fences, or over the tenant's quota; the message says which),
+ * fence of more slots than the ring has, or with too many behind it, a packed slot that no device would run, more than 12
+ * args, no such priority or flag), FULL (without WAIT: no free places, too many fences, or over the tenant's quota; the
+ * message says which),
  * TIMEOUT (with WAIT), STOPPED. Any thread, any number at once. Allocates nothing;
  * makes no driver call unless the device sleeps. Blocks only with WAIT, else at most for other publishers' copying. */
 VYRE_CHECKED VYRE_API vyre_status vyre_publish(struct vyre_publisher *publisher, const struct vyre_slot *slots,

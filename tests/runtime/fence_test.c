@@ -194,6 +194,35 @@ static void *publish_plain(void *argument)
 	return NULL;
 }
 
+/* What comes behind a fence in its batch must not lie in the places that it looks at: two fences would wait for each
+ * other. */
+static void what_may_come_behind_a_fence(void **state)
+{
+	struct vyre_slot slots[8];
+	struct bench b;
+	uint32_t covers, behind, i;
+
+	(void)state;
+	for (covers = 1; covers <= 8; covers++) {
+		for (behind = 0; behind < 8; behind++) {
+			vyre_status expected = behind == 0 || covers + behind < 8 ? VYRE_OK : VYRE_INVALID;
+			uint32_t fences = expected == VYRE_OK ? behind + 1 : 0;
+
+			open_bench(&b, 8, 2);
+			slots[0] = fence(covers, 0);
+			for (i = 1; i <= behind; i++)
+				slots[i] = fence(1, 0);
+			assert_int_equal(vyre_publish(b.publisher, slots, behind + 1, VYRE_PUBLISH_UNCHECKED, 0, NULL),
+					 expected);
+			assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
+			assert_int_equal(publish(&b, slots, behind + 1), expected);
+			assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
+			assert_int_equal(b.ring->control[VYRE_CONTROL_EPOCH], 2 * fences);
+			bench_close(&b);
+		}
+	}
+}
+
 /* Small rings, many laps, counters through 2^32: fences always end, and never early. */
 static void fences_for_many_laps(void **state)
 {
@@ -231,6 +260,7 @@ int main(void)
 	    cmocka_unit_test(places_before_a_fence_are_kept),
 	    cmocka_unit_test(a_batch_with_a_fence_lies_in_a_row),
 	    cmocka_unit_test(what_no_fence_may_ask),
+	    cmocka_unit_test(what_may_come_behind_a_fence),
 	    cmocka_unit_test(fences_for_many_laps),
 	};
 
