@@ -211,7 +211,7 @@ bool cpu_run_slots(struct cpu_run *run, const char *set, struct vyrec_interp_slo
 	bool ok = bind(run, set, buffers, buffer_count, &bound);
 	if (ok) {
 		struct vyre_kernel_params kernel_params = {run->blob, set, bound.bindings, bound.count};
-		struct vyre_ring_params ring_params = {.slots = RING_SLOTS, .workers = run->options.workers};
+		struct vyre_ring_params ring_params = {.slots = RING_SLOTS, .spawned = run->options.spawned};
 		ok = vyre_kernel_create(run->device, &kernel_params, &kernel) == VYRE_OK;
 		ring_params.kernel = kernel;
 		ring_params.workers = run->options.workers ? run->options.workers : 1;

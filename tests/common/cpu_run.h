@@ -11,6 +11,7 @@ struct cpu_run_options {
 	const char *target;  /* NULL = x86-64-v3 */
 	unsigned feed, features; /* VYRE_FEED_*, VYRE_HAS_*: what a set becomes; 0 = live, nothing asked for */
 	uint32_t slots;		 /* that a scanning feed declares; 0 = known at run time */
+	uint32_t spawned;	 /* room for spawned slots; 0 = the loader's own */
 };
 
 /* A compiled module on an open device. Every call returns false with the reason in `message`. */

@@ -17,6 +17,7 @@ static bool run_on_cpu(void *user, struct conform_run *run, char *message)
 	struct cpu_run_options options = *(const struct cpu_run_options *)user;
 	struct cpu_run cpu;
 	options.bounds = run->bounds;
+	options.spawned = run->spawn_limit;
 	bool ok = cpu_run_open(&cpu, run->module, &options);
 	if (ok && run->is_program)
 		ok =
@@ -51,7 +52,9 @@ int main(int argc, char **argv)
 			continue;
 		}
 		for (unsigned level = 0; level <= 2; level += 2) {
-			struct cpu_run_options options = {.level = level, .target = target->name};
+			/* one worker, then several: what slots spawn is run by another one */
+			struct cpu_run_options options = {
+			    .level = level, .workers = level ? 3 : 1, .target = target->name};
 			const struct conform_backend backend = {target->name, &options, run_on_cpu};
 			for (int i = 1; i < argc; i++) {
 				struct conform_file file;

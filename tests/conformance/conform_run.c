@@ -300,7 +300,7 @@ void conform_cover(struct conform_coverage *coverage, const struct conform_file 
 			vyrec_walk_block(m, m->fns[f].body, &walker);
 }
 
-/* What a native slice does not run: half precision, and what needs a queue or a host in between. */
+/* What a native slice does not run: half precision, and what needs a host in between. */
 static bool is_native_op(vyrec_op op)
 {
 	return vyrec_op_get_info(op)->result != VYREC_RULE_TYPE + VYREC_F16;
@@ -308,8 +308,7 @@ static bool is_native_op(vyrec_op op)
 
 static bool is_native_stmt(vyrec_stmt_kind kind)
 {
-	return kind != VYREC_STMT_SPAWN && kind != VYREC_STMT_DISPATCH &&
-	       !(vyrec_stmt_get_info(kind)->flags & VYREC_IS_SUSPEND);
+	return kind != VYREC_STMT_DISPATCH && kind != VYREC_STMT_LOAD;
 }
 
 static unsigned missing(bool used, const char *what, const char *name)
