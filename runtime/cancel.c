@@ -131,6 +131,7 @@ static vyre_status request(struct vyre_ring *ring, vyre_ticket ticket, uint64_t 
 		return vyre_answer(VYRE_TIMEOUT,
 				   "no worker has answered yet; the request stays in force. Fix: wait for "
 				   "the slot, or look for a handler that does not return.");
+	vyre_ring_tell_room_waiters(ring); /* the place is no longer held */
 	return VYRE_OK;
 }
 

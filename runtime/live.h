@@ -49,6 +49,7 @@ struct vyre_ring {
 	uint32_t *control, *live, *words, *log; /* words: the slots */
 	uint32_t slots, workers, tenants, flags, control_words;
 	uint32_t idle_polls, spins; /* polls before leaving; polls a waiter makes before it sleeps */
+	uint64_t room_slice_ns;	    /* the longest sleep of a publisher that waits for room; tests make it long */
 	uint64_t first_position;
 	uint64_t *owner; /* atomic, by place */
 	void *engine;	 /* the device's own */

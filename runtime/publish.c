@@ -19,9 +19,6 @@
 #include "message.h"
 #include "publish.h"
 
-/* A full ring usually moves within microseconds; but HEAD passing over held places makes room and tells nobody. */
-static const uint64_t room_slice_ns = 1000000;
-
 enum { LOCK_SPINS = 200, PREFETCH_PLACES = 16, YIELD_TURNS = 64, ROOM_POLL_RELAXES = 32 };
 
 static struct vyre_commit *current_commit(struct vyre_ring *ring)
@@ -342,8 +339,9 @@ static vyre_status attempt(struct vyre_batch *batch)
 	return VYRE_OK;
 }
 
-/* Tries again when something has moved since the last attempt. While slots retire batch after batch it holds out for an
- * eighth of the ring: an attempt for each of the worker's batches would be in its way all the time. */
+/* Tries again when something has moved since the last attempt. While slots retire batch after batch one that spins holds
+ * out for an eighth of the ring: an attempt for each of the worker's batches would be in its way all the time. One that
+ * has slept was woken for what has retired, and nobody may wake it for more. */
 static int has_published(struct vyre_ring *ring, void *context)
 {
 	struct vyre_batch *batch = context;
@@ -357,13 +355,13 @@ static int has_published(struct vyre_ring *ring, void *context)
 	if (releases == batch->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN) {
 		if (retired == batch->tried_retired && head == batch->tried_head && now < batch->look_at)
 			return 0;
-		if (flows && places_not_in_flight(ring, published, retired) < ring->slots / 8)
+		if (flows && batch->holds_out && places_not_in_flight(ring, published, retired) < ring->slots / 8)
 			return 0;
 	}
 	batch->tried_retired = retired;
 	batch->tried_head = head;
 	batch->tried_releases = releases;
-	batch->look_at = now + room_slice_ns;
+	batch->look_at = now + ring->room_slice_ns;
 	batch->status = attempt(batch);
 	return batch->status != VYRE_FULL;
 }
@@ -401,8 +399,11 @@ static void wait_for_room(struct vyre_batch *batch, uint64_t timeout_ns)
 	__atomic_add_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
 	/* The first look attempts in any case: a ticket may have been released before we counted ourselves. */
 	batch->tried_releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST) - 1;
-	if (!spin_for_room(batch, deadline_ns))
-		vyre_ring_wait_until(ring, has_published, batch, deadline_ns, room_slice_ns);
+	batch->holds_out = 1;
+	if (!spin_for_room(batch, deadline_ns)) {
+		batch->holds_out = 0;
+		vyre_ring_wait_until(ring, has_published, batch, deadline_ns, ring->room_slice_ns);
+	}
 	__atomic_sub_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
 	if (batch->status == VYRE_FULL)
 		batch->status = VYRE_TIMEOUT;

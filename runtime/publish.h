@@ -27,6 +27,7 @@ struct vyre_batch {
 	/* waiting for room: what the ring had come to before the last attempt */
 	uint32_t tried_retired, tried_head, tried_releases;
 	uint32_t seen_retired; /* at the last look */
+	int holds_out;	       /* it spins, and will look again by itself */
 	uint64_t look_at;      /* when to try again though nothing has moved */
 };
 

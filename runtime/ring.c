@@ -18,6 +18,8 @@
 
 enum { DEFAULT_SLOTS = 4096, MAX_WORKERS = 256, SPIN_NS = 4000 };
 static const uint64_t default_idle_ns = 2000000;
+/* A full ring usually moves within microseconds; but HEAD passing over held places makes room and tells nobody. */
+static const uint64_t room_slice_ns = 1000000;
 /* What stop grants running handlers beyond its timeout. */
 static const uint64_t leave_grace_ns = 100000000;
 
@@ -197,6 +199,7 @@ vyre_status vyre_ring_create(const struct vyre_ring_params *given, struct vyre_r
 	ring->workers = params.workers;
 	ring->tenants = params.tenants;
 	ring->flags = params.flags;
+	ring->room_slice_ns = room_slice_ns;
 	ring->idle_polls = idle_polls(ring->device, params.idle_ns);
 	/* On one processor the one who would end the wait cannot run while we spin. */
 	ring->spins = ring->device->info.max_workers > 1 ? (uint32_t)(SPIN_NS * 1000ull / ring->device->poll_ps) : 0;

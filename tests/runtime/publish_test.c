@@ -318,6 +318,45 @@ static void a_raised_quota_wakes_publishers(void **state)
 	bench_close(&b);
 }
 
+static void *open_gate_later(void *argument)
+{
+	struct bench *b = argument;
+
+	usleep(5000);
+	bench_open_gate(b, 0);
+	return NULL;
+}
+
+/* Of a ring full of parked slots one place becomes free, once, and nothing else moves: the publisher that sleeps must be
+ * content with it. */
+static void one_place_is_room(void **state)
+{
+	struct vyre_slot slots[64];
+	struct vyre_publisher *other;
+	pthread_t thread;
+	struct bench b;
+	uint32_t i, k;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		open_bench(&b, ALL_FEATURES,
+			   (struct vyre_ring_params){.slots = 64, .workers = 1, .tenants = 2, .idle_ns = VYRE_FOREVER});
+		b.ring->room_slice_ns = SECONDS(100);
+		assert_int_equal(vyre_publisher_create(b.ring, 1, &other), VYRE_OK);
+		assert_int_equal(vyre_ring_set_tenant(b.ring, 1, 0), VYRE_OK);
+		for (k = 0; k < 63; k++)
+			slots[k] = bench_slot(REFERENCE_OP_NOTHING, 0, 0, 0);
+		assert_int_equal(vyre_publish(other, slots, 63, 0, 0, NULL), VYRE_OK);
+		slots[0] = bench_slot(REFERENCE_OP_BLOCK, 1, 0, 0);
+		assert_int_equal(vyre_publish(b.publisher, slots, 1, 0, 0, NULL), VYRE_OK);
+		assert_int_equal(pthread_create(&thread, NULL, open_gate_later, &b), 0);
+		assert_int_equal(vyre_publish(b.publisher, slots, 1, VYRE_PUBLISH_WAIT, SECONDS(20), NULL), VYRE_OK);
+		pthread_join(thread, NULL);
+		vyre_publisher_destroy(other);
+		bench_close(&b);
+	}
+}
+
 static void die(void *user)
 {
 	(void)user;
@@ -375,6 +414,7 @@ int main(void)
 	    cmocka_unit_test(quotas),
 	    cmocka_unit_test(quotas_for_many_laps),
 	    cmocka_unit_test(a_raised_quota_wakes_publishers),
+	    cmocka_unit_test(one_place_is_room),
 	    cmocka_unit_test(a_publisher_that_dies),
 	};
 
