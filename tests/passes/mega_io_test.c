@@ -142,6 +142,33 @@ static void a_hostile_host_harms_nobody(void **state)
 	mega_close(&g);
 }
 
+/* A host takes a waiting slot away and publishes another one in its place: the entry comes back when it has ended. */
+static void an_entry_outlives_its_waiter(void **state)
+{
+	static const unsigned feeds[] = {VYRE_FEED_SLOTS, VYRE_FEED_PRIORITY};
+	(void)state;
+	for (size_t w = 0; w < MEGA_WIDTHS; w++)
+		for (size_t f = 0; f < 2; f++)
+			for (unsigned again = 0; again < 2; again++) { /* the next one loads too, or does not */
+				struct mega g;
+				mega_open(&g, set_text, feeds[f], 0, mega_widths[w], 8);
+				mega_find(&g, "io_queue")->count = VYRE_IO_ENTRY_WORDS;
+				MEGA_PUT(&g, 3, LOAD, 0, 1, 1, 0, 0);
+				mega_run(&g, 0, 1, 1);
+				assert_int_equal(mega_slot(&g, 3)[0], VYRE_SLOT_WAIT_IO);
+				MEGA_PUT(&g, 3, again ? LOAD : PLAIN, 0, 1, 1, 0, 0);
+				MEGA_PUT(&g, 5, LOAD, 0, 2, 1, 0, 0);
+				for (unsigned turn = 0; turn < 8; turn++) {
+					mega_run(&g, 0, 1, 2 + turn);
+					serve(&g, 1);
+				}
+				mega_run(&g, 0, 1, 10);
+				assert_int_equal(mega_slot(&g, 3)[0], VYRE_SLOT_DONE);
+				assert_int_equal(mega_slot(&g, 5)[0], VYRE_SLOT_DONE);
+				mega_close(&g);
+			}
+}
+
 /* ---- LOAD_MISS ------------------------------------------------------------------------------------------------------------ */
 
 static void a_load_miss_ends_when_its_bytes_are_there(void **state)
@@ -331,6 +358,7 @@ int main(void)
 	    cmocka_unit_test(a_full_queue_parks_and_asks_again),
 	    cmocka_unit_test(without_an_io_queue_nothing_hangs),
 	    cmocka_unit_test(a_hostile_host_harms_nobody),
+	    cmocka_unit_test(an_entry_outlives_its_waiter),
 	    cmocka_unit_test(a_load_miss_ends_when_its_bytes_are_there),
 	    cmocka_unit_test(a_prefetch_returns_at_once),
 	    cmocka_unit_test(without_io_there_is_no_load_miss),
