@@ -5,7 +5,8 @@
 
 /* Makes "<what>. Fix: <fix>." the thread's last error, logs it, returns `status`. `what` is a printf format without the
  * full stop; `fix` is plain text without it. */
-vyre_status vyre_fail(vyre_status status, const char *fix, const char *what, ...) __attribute__((format(printf, 3, 4)));
+vyre_status vyre_fail(vyre_status status, const char *fix, const char *what, ...)
+    __attribute__((cold, format(printf, 3, 4)));
 
 /* For answers that are no errors on a hot path (FULL, TIMEOUT, a STALE poll): `sentence` is a constant that becomes the
  * last error as it is; nothing is formatted or logged. */

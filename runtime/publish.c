@@ -104,7 +104,8 @@ struct vyre_commit vyre_ring_commit(struct vyre_ring *ring)
 	return now;
 }
 
-static int place_is_free(const struct vyre_ring *ring, uint64_t position)
+/* Asked twice a slot. */
+static inline __attribute__((always_inline)) int place_is_free(const struct vyre_ring *ring, uint64_t position)
 {
 	uint64_t owner = __atomic_load_n(&ring->owner[position & (ring->slots - 1)], __ATOMIC_ACQUIRE);
 
@@ -211,6 +212,7 @@ static void write_slot(struct vyre_ring *ring, uint64_t position, const struct v
 {
 	uint64_t *owner = &ring->owner[position & (ring->slots - 1)];
 	uint32_t *words = vyre_slot_words(ring, position), i;
+	uint32_t count = slot->arg_count < VYRE_SLOT_ARGS ? slot->arg_count : VYRE_SLOT_ARGS;
 
 	if (*owner != 0 && __atomic_load_n(words, __ATOMIC_ACQUIRE) == VYRE_SLOT_FAULT)
 		record_fault(ring, *owner >> VYRE_OWNER_SHIFT);
@@ -219,9 +221,11 @@ static void write_slot(struct vyre_ring *ring, uint64_t position, const struct v
 	__atomic_store_n(&words[VYRE_SLOT_WORD_OPCODE], slot->opcode, __ATOMIC_RELEASE);
 	__atomic_store_n(&words[VYRE_SLOT_WORD_TENANT], tenant, __ATOMIC_RELEASE);
 	__atomic_store_n(&words[VYRE_SLOT_WORD_PRIORITY], slot->priority, __ATOMIC_RELEASE);
-	for (i = 0; i < VYRE_SLOT_ARGS; i++)
-		__atomic_store_n(&words[VYRE_SLOT_WORD_ARG0 + i], i < slot->arg_count ? slot->args[i] : 0,
-				 __ATOMIC_RELEASE);
+	for (i = 0; i < count; i++)
+		__atomic_store_n(&words[VYRE_SLOT_WORD_ARG0 + i], slot->args[i], __ATOMIC_RELEASE);
+#pragma GCC unroll 12
+	for (; i < VYRE_SLOT_ARGS; i++)
+		__atomic_store_n(&words[VYRE_SLOT_WORD_ARG0 + i], 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_PUBLISHED, __ATOMIC_RELEASE);
 }
 
@@ -244,26 +248,28 @@ static void hold_places(const struct vyre_batch *batch, uint64_t first)
 static void write_batch(struct vyre_batch *batch, uint64_t position)
 {
 	struct vyre_ring *ring = batch->publisher->ring;
-	uint64_t kind = batch->tickets ? VYRE_OWNER_TICKETED : VYRE_OWNER_DETACHED;
+	vyre_ticket *tickets = batch->tickets;
+	uint64_t kind = tickets ? VYRE_OWNER_TICKETED : VYRE_OWNER_DETACHED;
+	uint32_t tenant = batch->publisher->tenant, count = batch->count, i;
+	const struct vyre_slot *slots = batch->get ? NULL : batch->slots;
 	struct vyre_slot scratch;
-	uint32_t i;
 
-	ring->writer = batch->publisher->tenant;
+	ring->writer = tenant;
 	if (batch->fences)
 		hold_places(batch, position);
-	for (i = 0; i < batch->count; position++) {
+	for (i = 0; i < count; position++) {
 		if (!place_is_free(ring, position))
 			continue;
-		write_slot(ring, position, vyre_batch_slot(batch, i, &scratch), batch->publisher->tenant, kind);
-		if (batch->tickets)
-			batch->tickets[i] = position << VYRE_OWNER_SHIFT | kind;
+		write_slot(ring, position, slots ? &slots[i] : batch->get(batch, i, &scratch), tenant, kind);
+		if (tickets)
+			tickets[i] = position << VYRE_OWNER_SHIFT | kind;
 		i++;
 	}
 	if (ring->before_commit)
 		ring->before_commit(ring->before_commit_user);
-	commit(ring, position, batch->publisher->tenant, batch->count);
-	ring->tenant[batch->publisher->tenant].room -= batch->count;
-	ring->room -= batch->count < ring->room ? batch->count : ring->room;
+	commit(ring, position, tenant, count);
+	ring->tenant[tenant].room -= count;
+	ring->room -= count < ring->room ? count : ring->room;
 }
 
 /* May the tenant have so many more in flight? TENANT_RETIRED is read only when what was known of it is used up, as
@@ -339,45 +345,54 @@ static vyre_status attempt(struct vyre_batch *batch)
 	return VYRE_OK;
 }
 
+/* What the ring had come to before the last attempt. */
+struct room_wait {
+	struct vyre_batch *batch;
+	uint32_t tried_retired, tried_head, tried_releases;
+	uint32_t seen_retired; /* at the last look */
+	int holds_out;	       /* it spins, and will look again by itself */
+	uint64_t look_at;      /* when to try again though nothing has moved */
+};
+
 /* Tries again when something has moved since the last attempt. While slots retire batch after batch one that spins holds
  * out for an eighth of the ring: an attempt for each of the worker's batches would be in its way all the time. One that
  * has slept was woken for what has retired, and nobody may wake it for more. */
 static int has_published(struct vyre_ring *ring, void *context)
 {
-	struct vyre_batch *batch = context;
+	struct room_wait *wait = context;
 	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), head = vyre_live_load(ring, VYRE_LIVE_HEAD);
 	uint32_t releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST);
 	uint64_t published = __atomic_load_n(&current_commit(ring)->published, __ATOMIC_RELAXED);
 	uint64_t now = vyre_now();
-	int flows = retired != batch->seen_retired;
+	int flows = retired != wait->seen_retired;
 
-	batch->seen_retired = retired;
-	if (releases == batch->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN) {
-		if (retired == batch->tried_retired && head == batch->tried_head && now < batch->look_at)
+	wait->seen_retired = retired;
+	if (releases == wait->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN) {
+		if (retired == wait->tried_retired && head == wait->tried_head && now < wait->look_at)
 			return 0;
-		if (flows && batch->holds_out && places_not_in_flight(ring, published, retired) < ring->slots / 8)
+		if (flows && wait->holds_out && places_not_in_flight(ring, published, retired) < ring->slots / 8)
 			return 0;
 	}
-	batch->tried_retired = retired;
-	batch->tried_head = head;
-	batch->tried_releases = releases;
-	batch->look_at = now + ring->room_slice_ns;
-	batch->status = attempt(batch);
-	return batch->status != VYRE_FULL;
+	wait->tried_retired = retired;
+	wait->tried_head = head;
+	wait->tried_releases = releases;
+	wait->look_at = now + ring->room_slice_ns;
+	wait->batch->status = attempt(wait->batch);
+	return wait->batch->status != VYRE_FULL;
 }
 
 /* A ring that moves makes room soon: spin as long as it does, and let others run in between. The pauses between two looks
  * leave RETIRED and HEAD to the worker, which writes them with every batch. 1 = it is done. */
-static int spin_for_room(struct vyre_batch *batch, uint64_t deadline_ns)
+static int spin_for_room(struct room_wait *wait, uint64_t deadline_ns)
 {
-	struct vyre_ring *ring = batch->publisher->ring;
-	uint32_t still = 0, turns = 0, retired = batch->seen_retired, i;
+	struct vyre_ring *ring = wait->batch->publisher->ring;
+	uint32_t still = 0, turns = 0, retired = wait->seen_retired, i;
 
 	for (; still < ring->spins; still += ROOM_POLL_RELAXES, turns++) {
-		if (has_published(ring, batch))
+		if (has_published(ring, wait))
 			return 1;
-		if (batch->seen_retired != retired) {
-			retired = batch->seen_retired;
+		if (wait->seen_retired != retired) {
+			retired = wait->seen_retired;
 			still = 0;
 		}
 		if (turns % YIELD_TURNS == YIELD_TURNS - 1) {
@@ -395,14 +410,15 @@ static void wait_for_room(struct vyre_batch *batch, uint64_t timeout_ns)
 {
 	struct vyre_ring *ring = batch->publisher->ring;
 	uint64_t deadline_ns = vyre_deadline(timeout_ns);
+	struct room_wait wait = {.batch = batch};
 
 	__atomic_add_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
 	/* The first look attempts in any case: a ticket may have been released before we counted ourselves. */
-	batch->tried_releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST) - 1;
-	batch->holds_out = 1;
-	if (!spin_for_room(batch, deadline_ns)) {
-		batch->holds_out = 0;
-		vyre_ring_wait_until(ring, has_published, batch, deadline_ns, ring->room_slice_ns);
+	wait.tried_releases = __atomic_load_n(&ring->releases, __ATOMIC_SEQ_CST) - 1;
+	wait.holds_out = 1;
+	if (!spin_for_room(&wait, deadline_ns)) {
+		wait.holds_out = 0;
+		vyre_ring_wait_until(ring, has_published, &wait, deadline_ns, ring->room_slice_ns);
 	}
 	__atomic_sub_fetch(&ring->room_waiters, 1, __ATOMIC_SEQ_CST);
 	if (batch->status == VYRE_FULL)

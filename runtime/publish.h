@@ -24,11 +24,6 @@ struct vyre_batch {
 	/* why it was refused */
 	enum vyre_lack lack;
 	uint32_t quota, in_flight;
-	/* waiting for room: what the ring had come to before the last attempt */
-	uint32_t tried_retired, tried_head, tried_releases;
-	uint32_t seen_retired; /* at the last look */
-	int holds_out;	       /* it spins, and will look again by itself */
-	uint64_t look_at;      /* when to try again though nothing has moved */
 };
 
 static inline const struct vyre_slot *vyre_batch_slot(const struct vyre_batch *batch, uint32_t i,

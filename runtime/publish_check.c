@@ -62,31 +62,37 @@ static vyre_status check_builtin(struct vyre_batch *batch, const struct vyre_slo
 	return VYRE_OK;
 }
 
+/* An opcode that is no handler's. */
+static vyre_status check_system(struct vyre_batch *batch, const struct vyre_slot *slot, uint32_t i)
+{
+	const struct vyre_blob_unit *unit = batch->publisher->ring->kernel->unit;
+	uint32_t opcode = slot->opcode;
+
+	if (vyre_opcode_is_builtin(opcode) && (unit->features & VYRE_HAS_BUILTINS))
+		return check_builtin(batch, slot, i);
+	if (opcode == VYRE_OPCODE_LOAD_MISS && batch->load_miss)
+		return VYRE_OK;
+	if (opcode == VYRE_OPCODE_LOAD_MISS)
+		return vyre_fail(VYRE_INVALID, "use vyre_publisher_load_miss",
+				 "slot %u of %u: LOAD_MISS has a publisher of its own", i, batch->count);
+	return vyre_fail(VYRE_INVALID, "publish opcodes that the set declares",
+			 "slot %u of %u: opcode 0x%x is none of the set's %u%s", i, batch->count, opcode,
+			 unit->op_count,
+			 vyre_opcode_is_builtin(opcode) ? ", which was compiled without the built-in ones" : "");
+}
+
 static vyre_status check_opcode(struct vyre_batch *batch, const struct vyre_slot *slot, uint32_t i)
 {
 	const struct vyre_publisher *publisher = batch->publisher;
-	const struct vyre_kernel *kernel = publisher->ring->kernel;
 	uint32_t opcode = slot->opcode;
 
-	if (vyre_opcode_is_builtin(opcode) && (kernel->unit->features & VYRE_HAS_BUILTINS))
-		return check_builtin(batch, slot, i);
-	if (opcode == VYRE_OPCODE_LOAD_MISS) {
-		if (batch->load_miss)
-			return VYRE_OK;
-		return vyre_fail(VYRE_INVALID, "use vyre_publisher_load_miss",
-				 "slot %u of %u: LOAD_MISS has a publisher of its own", i, batch->count);
-	}
-	if (!vyre_kernel_has_opcode(kernel, opcode))
-		return vyre_fail(VYRE_INVALID, "publish opcodes that the set declares",
-				 "slot %u of %u: opcode 0x%x is none of the set's %u%s", i, batch->count, opcode,
-				 kernel->unit->op_count,
-				 vyre_opcode_is_builtin(opcode) ? ", which was compiled without the built-in ones"
-								: "");
-	if (!vyre_opcode_is_tenants(opcode, publisher->tenant))
-		return vyre_fail(VYRE_INVALID, "publish it as the tenant whose window it lies in",
-				 "slot %u of %u: tenant %u has no use of opcode 0x%x, it is tenant %u's", i,
-				 batch->count, publisher->tenant, opcode, vyre_opcode_window(opcode));
-	return VYRE_OK;
+	if (!vyre_kernel_has_opcode(publisher->ring->kernel, opcode)) /* handlers first: a blob has none for others' */
+		return check_system(batch, slot, i);
+	if (opcode < VYRE_WINDOW_BASE || vyre_opcode_is_tenants(opcode, publisher->tenant))
+		return VYRE_OK;
+	return vyre_fail(VYRE_INVALID, "publish it as the tenant whose window it lies in",
+			 "slot %u of %u: tenant %u has no use of opcode 0x%x, it is tenant %u's", i, batch->count,
+			 publisher->tenant, opcode, vyre_opcode_window(opcode));
 }
 
 /* Unchecked: the device must answer for it, but the places of a fence are held all the same. */

@@ -60,9 +60,11 @@ static void wait_for_status(struct live *l, vyre_ticket ticket, uint32_t status)
 {
 	int i;
 
-	for (i = 0; i < 20000 && vyre_slot_status(l->bench.ring, ticket >> VYRE_OWNER_SHIFT) != status; i++)
+	/* Seen once is enough: a worker that looks at a slot claims it for a moment. */
+	for (i = 0; vyre_slot_status(l->bench.ring, ticket >> VYRE_OWNER_SHIFT) != status; i++) {
+		assert_true(i < 20000);
 		usleep(1000);
-	assert_int_equal(vyre_slot_status(l->bench.ring, ticket >> VYRE_OWNER_SHIFT), status);
+	}
 }
 
 static uint32_t wait_for(struct live *l, vyre_ticket ticket, vyre_status expected)
