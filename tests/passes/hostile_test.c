@@ -18,7 +18,8 @@ static const char set_text[] =
     "    for i in 0 .. 5 { list[i] = n + i; yield }\n"
     "    result(0, list[at])\n"
     "  }\n";
-static const char spawn_text[] = "  op many = 0x107 (n: u32) by lane { for i in 0 .. n { spawn(move, i, n) }; join; result(0, 1) }\n";
+static const char spawn_text[] =
+    "  op many = 0x107 (n: u32) by lane { for i in 0 .. n { spawn(move, i, n) }; join; result(0, 1) }\n";
 enum { SLOTS = 40, FIRST = 0x100, OPS = 9, GOOD = 8 };
 
 struct feed {
@@ -40,7 +41,9 @@ static void open_feed(struct scan *s, const struct scan_machine *machine, const 
 static uint32_t some_word(uint64_t *seed)
 {
 	uint32_t r = scan_random(seed);
-	return r % 8 == 0 ? scan_random(seed) : r % 8 == 1 ? 0xFFFFFFF0u + scan_random(seed) % 16 : scan_random(seed) % 10;
+	return r % 8 == 0   ? scan_random(seed)
+	       : r % 8 == 1 ? 0xFFFFFFF0u + scan_random(seed) % 16
+			    : scan_random(seed) % 10;
 }
 
 static void spoil(uint32_t *words, uint32_t count, uint64_t *seed)
@@ -84,12 +87,16 @@ static void check_good(struct scan *s, uint32_t index)
 static void good_slots_among_hostile_ones(void **state)
 {
 	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine) {
+	SCAN_ON_EVERY_MACHINE(machine)
+	{
 		for (size_t k = 0; k < sizeof feeds / sizeof *feeds; k++) {
 			uint64_t seed = 31 * k + machine->lanes;
 			struct scan s;
 			open_feed(&s, machine, &feeds[k]);
-			for (unsigned round = 0; round < (machine->native ? 60 : machine->lanes == 256 ? 1 : 4); round++) {
+			for (unsigned round = 0; round < (machine->native	  ? 60
+							  : machine->lanes == 256 ? 1
+										  : 4);
+			     round++) {
 				for (uint32_t i = 0; i < SLOTS; i++)
 					if (i % GOOD != 3)
 						spoil_slot(scan_slot(&s, i), &seed);
@@ -113,13 +120,17 @@ static void good_slots_among_hostile_ones(void **state)
 static void control_words_of_any_content(void **state)
 {
 	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine) {
+	SCAN_ON_EVERY_MACHINE(machine)
+	{
 		for (size_t k = 0; k < sizeof feeds / sizeof *feeds; k++) {
 			uint64_t seed = 77 * k + machine->lanes;
 			struct scan s;
 			open_feed(&s, machine, &feeds[k]);
 			uint32_t words = (uint32_t)(scan_buffer_find(&s, "control")->bytes / 4);
-			for (unsigned round = 0; round < (machine->native ? 200 : machine->lanes == 256 ? 1 : 6); round++) {
+			for (unsigned round = 0; round < (machine->native	  ? 200
+							  : machine->lanes == 256 ? 1
+										  : 6);
+			     round++) {
 				spoil(s.control, words, &seed);
 				s.control[VYRE_CONTROL_SHUTDOWN] = scan_random(&seed) % 8 == 0;
 				for (uint32_t i = 0; i < SLOTS; i++)

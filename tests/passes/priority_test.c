@@ -392,14 +392,14 @@ static void requeue_moves_a_slot(void **state)
 		struct scan s;
 		open_set(&s, machine, stopping_text, 50);
 		publish(&s, 2, MOVE, VYRE_PRIORITY_IDLE);
-		publish(&s, 45, MOVE, VYRE_PRIORITY_CRITICAL);
+		publish(&s, 45, MOVE, VYRE_PRIORITY_HIGH);
 		publish(&s, 46, MOVE, 77); /* beyond the last one is the last one */
 		publish(&s, 25, MOVE, VYRE_PRIORITY_NORMAL);
 		for (uint32_t i = 20; i < 24; i++)
 			publish(&s, i, MARK, 0);
 		scan_run(&s, 0, 40);
 		assert_int_equal(scan_slot(&s, 2)[VYRE_SLOT_WORD_PRIORITY], VYRE_PRIORITY_IDLE);
-		assert_int_equal(scan_slot(&s, 45)[VYRE_SLOT_WORD_PRIORITY], VYRE_PRIORITY_CRITICAL);
+		assert_int_equal(scan_slot(&s, 45)[VYRE_SLOT_WORD_PRIORITY], VYRE_PRIORITY_HIGH);
 		assert_int_equal(scan_slot(&s, 46)[VYRE_SLOT_WORD_PRIORITY], VYRE_PRIORITY_IDLE);
 		if (s.workers == 1)
 			for (uint32_t i = 20; i < 24; i++)
@@ -407,7 +407,8 @@ static void requeue_moves_a_slot(void **state)
 					    ticket(&s, i) > scan_slot(&s, 2)[VYRE_SLOT_WORD_ARG0 + 1]);
 		ticket(&s, 45);
 		ticket(&s, 46);
-		assert_int_equal(claims_at(&s, VYRE_PRIORITY_CRITICAL), 2);
+		assert_int_equal(claims_at(&s, VYRE_PRIORITY_CRITICAL), 1);
+		assert_int_equal(claims_at(&s, VYRE_PRIORITY_HIGH), 1);
 		assert_int_equal(claims_at(&s, VYRE_PRIORITY_NORMAL), 6);
 		assert_int_equal(claims_at(&s, VYRE_PRIORITY_IDLE), 4);
 		assert_int_equal(s.control[VYRE_CONTROL_DONE_COUNT], 8);

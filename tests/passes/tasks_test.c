@@ -1,7 +1,7 @@
 /* tasks_test.c - the tasks feed, on the interpreter and natively: every move of the device with its words, the host's moves
- * between launches, spawned tasks, and hostile words. */
-#include "runtime/abi/task.h"
-#include "scan_rig.h"
+ * between launches, and what built-in ops, tenants and io do to tasks. */
+#include "runtime/abi/opcode.h"
+#include "tasks_rig.h"
 
 static const char set_text[] =
     "set demo {\n"
@@ -13,75 +13,7 @@ static const char set_text[] =
     "  op fail = 0x104 (code: u32) by lane { result(0, 5); trap(code) }\n"
     "  op wide = 0x105 (a: u64) by lane { let x = a * u64(3); yield; let y = x + u64(1); yield; result(0, y) }\n"
     "}\n";
-/* Sums of ranges by halves: a task that waits for its two, or that ends and leaves them running. */
-static const char tree_text[] =
-    "set demo {\n"
-    "  buffer out: live u32[]\n"
-    "  op sum = 0x100 (first: u32, count: u32, at: u32) by lane {\n"
-    "    if count <= 2 {\n"
-    "      atomic_add(out[at], select(count == 2, 2 * first + 1, first))\n"
-    "      return\n"
-    "    }\n"
-    "    let half = count / 2\n"
-    "    spawn(sum, first, half, at) else { atomic_add(out[4], 1); for i in 0 .. half { atomic_add(out[at], first + i) } }\n"
-    "    spawn(sum, first + half, count - half, at) else {\n"
-    "      atomic_add(out[4], 1)\n"
-    "      for i in half .. count { atomic_add(out[at], first + i) }\n"
-    "    }\n"
-    "    join\n"
-    "    let so_far = atomic_load(out[at])\n"
-    "    result(0, so_far)\n"
-    "  }\n"
-    "  op leave = 0x101 (n: u32) by lane { for i in 0 .. n { spawn(slow, i) }; result(0, 1) }\n"
-    "  op slow = 0x102 (n: u32) by lane { yield; yield; atomic_add(out[1], 1) }\n"
-    "  op break_off = 0x103 () by lane { spawn(slow, 1); yield; spawn(slow, 2); trap(9) }\n"
-    "}\n";
 enum { ADD = 0x100, TURN, MOVE, WAIT, FAIL, WIDE };
-
-static uint32_t *out;
-
-static void open_set(struct scan *s, const struct scan_machine *machine, const char *text, uint32_t slots)
-{
-	scan_open(s, machine, text, VYRE_FEED_TASKS, 0, slots);
-	out = scan_buffer_make(s, "out", 64);
-}
-
-static uint32_t *put(struct scan *s, uint32_t index, uint32_t op, uint32_t input, uint32_t output, uint32_t param)
-{
-	uint32_t *task = scan_slot(s, index);
-	const struct vyre_work_item item = {op, input, output, param};
-	vyre_task_from_item(&item, 100 + index, index % 3, VYRE_PRIORITY_NORMAL, task);
-	return task;
-}
-
-static uint32_t word(struct scan *s, uint32_t index, unsigned at)
-{
-	return scan_slot(s, index)[at];
-}
-
-/* Every word of the task; results and the mirrored words as given. */
-static void assert_task(struct scan *s, uint32_t index, const uint32_t *want)
-{
-	for (unsigned k = 0; k < VYRE_TASK_WORDS; k++)
-		if (word(s, index, k) != want[k])
-			fail_msg("%s: word %u of task %u is %u, not %u", s->machine->name, k, index, word(s, index, k),
-				 want[k]);
-}
-
-static void no_record_is_left(struct scan *s)
-{
-	for (uint32_t i = 0; i < s->slots; i++)
-		for (unsigned k = 0; k < VYRE_RECORD_WORDS; k++)
-			if (scan_record(s, i, k))
-				fail_msg("%s: word %u of record %u is %u", s->machine->name, k, i,
-					 scan_record(s, i, k));
-}
-
-/* Until every worker has looked at every task in vain. */
-static void drain(struct scan *s)
-{
-	scan_run(s, 0, s->workers + 2);
-}
 
 /* ---- moves ---------------------------------------------------------------------------------------------------------------- */
 
@@ -175,7 +107,7 @@ static void every_move_writes_its_words(void **state)
 static void waking_is_a_resume(void **state)
 {
 	static const char text[] = "set demo { buffer out: live u32[]\n"
-				   "op two = 0x100 () by lane { pause(1); yield; pause(2) } }";
+				   "op two = 0x100 () by lane { pause(1); yield; pause(2); requeue(1) } }";
 	(void)state;
 	SCAN_ON_EVERY_MACHINE(machine)
 	{
@@ -192,8 +124,15 @@ static void waking_is_a_resume(void **state)
 		scan_run(&s, 1, 0);
 		assert_int_equal(word(&s, 1, 0), VYRE_TASK_PAUSED);
 		assert_int_equal(word(&s, 1, VYRE_TASK_WORD_FLAGS), VYRE_TASK_FLAG_YIELDED | VYRE_TASK_FLAG_PAUSED);
-		s.control[VYRE_CONTROL_EPOCH] = 0x80000001; /* 2 is ahead again */
+		s.control[VYRE_CONTROL_EPOCH] = 0x80000002; /* 2 is ahead again */
 		scan_run(&s, 1, 0);
+		assert_int_equal(word(&s, 1, 0), VYRE_TASK_PAUSED);
+		s.control[VYRE_CONTROL_EPOCH] = 2;
+		scan_run(&s, 1, 0);
+		assert_int_equal(word(&s, 1, 0), VYRE_TASK_REQUEUED);
+		assert_int_equal(word(&s, 1, VYRE_TASK_WORD_FLAGS),
+				 VYRE_TASK_FLAG_RESUME_READY | VYRE_TASK_FLAG_REQUEUE_REQUESTED);
+		drain(&s);
 		assert_int_equal(word(&s, 1, 0), VYRE_TASK_DONE);
 		scan_close(&s);
 	}
@@ -251,132 +190,6 @@ static void a_counter_at_its_end_is_a_fault(void **state)
 			assert_int_equal(word(&s, i + 3, 0), VYRE_TASK_DONE);
 			assert_int_equal(word(&s, i + 3, cases[i].word), 0xFFFFFFFF);
 		}
-		no_record_is_left(&s);
-		scan_close(&s);
-	}
-}
-
-/* ---- spawned tasks ---------------------------------------------------------------------------------------------------------- */
-
-/* With much room and with little: what finds none is done by the spawner. Ids are unique, parents named. */
-static void tasks_spawn_tasks(void **state)
-{
-	static const uint32_t rooms[] = {200, 9, 1};
-	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine) {
-		for (size_t k = 0; k < sizeof rooms / sizeof *rooms; k++) {
-			struct scan s;
-			uint32_t spawned = 0;
-			open_set(&s, machine, tree_text, rooms[k]);
-			put(&s, 0, 0x100, 10, 64, 3)[VYRE_TASK_WORD_PRIORITY] = VYRE_PRIORITY_HIGH;
-			drain(&s);
-			assert_int_equal(word(&s, 0, 0), VYRE_TASK_DONE);
-			assert_int_equal(out[3], 10 * 64 + 63 * 64 / 2);
-			assert_int_equal(word(&s, 0, VYRE_TASK_WORD_INPUT), out[3]); /* after all of them */
-			assert_true((out[4] != 0) == (s.slots != 200));
-			for (uint32_t i = 1; i < s.slots; i++) {
-				uint32_t *task = scan_slot(&s, i), id = task[VYRE_TASK_WORD_TASK_ID];
-				if (!task[0])
-					continue;
-				spawned++;
-				assert_int_equal(task[0], VYRE_TASK_DONE);
-				assert_int_equal(id >> 31, 1);
-				assert_int_equal(task[VYRE_TASK_WORD_TENANT], 0);
-				assert_int_equal(task[VYRE_TASK_WORD_PRIORITY], VYRE_PRIORITY_HIGH);
-				bool has_parent = false;
-				for (uint32_t j = 0; j < s.slots; j++) {
-					uint32_t other = word(&s, j, VYRE_TASK_WORD_TASK_ID);
-					assert_true(j == i || other != id || !word(&s, j, 0));
-					has_parent |= j != i && other == task[VYRE_TASK_WORD_PARENT_TASK_ID];
-				}
-				assert_true(has_parent);
-			}
-			assert_int_equal(spawned, s.slots == 200 ? 62 : s.slots - 1);
-			assert_int_equal(s.control[VYRE_CONTROL_DONE_COUNT], 1 + spawned);
-			no_record_is_left(&s);
-			scan_close(&s);
-		}
-	}
-}
-
-/* A task is Done, or Faulted, after those that it spawned; until then it is Paused at its end. */
-static void a_task_ends_after_its_children(void **state)
-{
-	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine) {
-		struct scan s;
-		uint32_t ended[2] = {0}, launches = 0;
-		open_set(&s, machine, tree_text, 12);
-		put(&s, 3, 0x101, 4, 0, 0);
-		put(&s, 7, 0x103, 0, 0, 0);
-		for (; !ended[0] || !ended[1]; launches++) {
-			scan_run(&s, 1, 0);
-			assert_true(launches < 12);
-			for (unsigned k = 0; k < 2; k++) {
-				uint32_t at = word(&s, k ? 7 : 3, 0);
-				ended[k] = at == VYRE_TASK_DONE || at == VYRE_TASK_FAULTED;
-				assert_true(ended[k] || k || at == VYRE_TASK_PAUSED);
-			}
-			for (uint32_t i = 0; i < s.slots; i++)
-				if (word(&s, i, VYRE_TASK_WORD_PARENT_TASK_ID) && word(&s, i, 0) != VYRE_TASK_DONE)
-					assert_false(ended[word(&s, i, VYRE_TASK_WORD_PARENT_TASK_ID) == 107]);
-		}
-		assert_int_equal(out[1], 6);
-		assert_int_equal(word(&s, 3, 0), VYRE_TASK_DONE);
-		assert_int_equal(word(&s, 3, VYRE_TASK_WORD_INPUT), 1);
-		assert_int_equal(word(&s, 7, 0), VYRE_TASK_FAULTED);
-		assert_int_equal(word(&s, 7, VYRE_TASK_WORD_CONTINUATION_DATA), VYRE_FAULT_TRAP);
-		no_record_is_left(&s);
-		scan_close(&s);
-	}
-}
-
-static void no_room_is_a_fault(void **state)
-{
-	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine) {
-		struct scan s;
-		open_set(&s, machine, tree_text, 4);
-		put(&s, 0, 0x101, 9, 0, 0);
-		drain(&s);
-		assert_int_equal(word(&s, 0, 0), VYRE_TASK_FAULTED);
-		assert_int_equal(word(&s, 0, VYRE_TASK_WORD_CONTINUATION_DATA), VYRE_FAULT_NO_SPACE);
-		assert_int_equal(out[1], 3);
-		no_record_is_left(&s);
-		scan_close(&s);
-	}
-}
-
-/* The host ends children, and a parent whose children run, and uses their places again. */
-static void a_host_ends_tasks_of_a_family(void **state)
-{
-	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine) {
-		struct scan s;
-		open_set(&s, machine, tree_text, 9);
-		put(&s, 0, 0x101, 3, 0, 0);
-		put(&s, 1, 0x101, 3, 0, 0);
-		scan_run(&s, 2, 0);
-		assert_int_equal(word(&s, 0, 0), VYRE_TASK_PAUSED);
-		for (uint32_t i = 0; i < s.slots; i++) {
-			uint32_t *task = scan_slot(&s, i), parent = task[VYRE_TASK_WORD_PARENT_TASK_ID];
-			if (parent == 100) /* ended, one replaced, one taken away */
-				assert_int_equal(vyre_task_complete(task), VYRE_TASK_ERROR_NONE);
-			if (parent == 100 && task[VYRE_TASK_WORD_INPUT] == 1)
-				put(&s, i, 0x101, 0, 0, 0);
-			if (parent == 100 && task[VYRE_TASK_WORD_INPUT] == 2)
-				task[0] = VYRE_TASK_EMPTY;
-		}
-		assert_int_equal(vyre_task_fault(scan_slot(&s, 1), 5), VYRE_TASK_ERROR_NONE);
-		put(&s, 1, 0x101, 0, 0, 0); /* starts when the old one's children have ended */
-		drain(&s);
-		drain(&s);
-		for (uint32_t i = 0; i < s.slots; i++)
-			if (word(&s, i, 0) != VYRE_TASK_EMPTY)
-				assert_int_equal(word(&s, i, 0), VYRE_TASK_DONE);
-		assert_int_equal(out[1], 3);
-		assert_int_equal(word(&s, 0, VYRE_TASK_WORD_INPUT), 1);
-		assert_int_equal(word(&s, 1, VYRE_TASK_WORD_INPUT), 1);
 		no_record_is_left(&s);
 		scan_close(&s);
 	}
@@ -506,6 +319,156 @@ static void hosts_moves_and_the_devices_agree(void **state)
 	}
 }
 
+/* ---- beside the moves ------------------------------------------------------------------------------------------------------------ */
+
+/* The host answers io entries between launches. A host that resumes a task early does not hurry it. */
+static void a_load_waits_for_the_host(void **state)
+{
+	static const char text[] =
+	    "set demo { buffer out: live u32[]\n"
+	    "op read = 0x100 (id: u32, at: u32) by lane { load(id, u64(at), 64, 0); result(0, at + 1) } }";
+	(void)state;
+	SCAN_ON_EVERY_MACHINE(machine)
+	{
+		struct scan s;
+		open_set(&s, machine, text, 3);
+		s.control[VYRE_CONTROL_EPOCH] = 50;
+		put(&s, 0, 0x100, 8, 4096, 0);
+		put(&s, 2, 0x100, 9, 128, 0);
+		scan_run(&s, 1, 0);
+		assert_int_equal(word(&s, 0, 0), VYRE_TASK_PAUSED);
+		assert_int_equal(word(&s, 0, VYRE_TASK_WORD_RESUME_EPOCH), 50);
+		assert_int_equal(vyre_task_resume(scan_slot(&s, 0)), VYRE_TASK_ERROR_NONE);
+		drain(&s);
+		assert_int_equal(word(&s, 0, 0), VYRE_TASK_READY);
+		assert_int_equal(word(&s, 2, 0), VYRE_TASK_PAUSED);
+		for (unsigned i = 0; i < VYRE_IO_DEVICE_ENTRIES; i++) {
+			uint32_t *entry = s.io + (size_t)i * VYRE_IO_ENTRY_WORDS;
+			if (entry[VYRE_IO_WORD_STATUS] != VYRE_SLOT_PUBLISHED)
+				continue;
+			assert_int_equal(entry[VYRE_IO_WORD_BYTE_COUNT], 64);
+			assert_int_equal(entry[VYRE_IO_WORD_OFFSET_LO],
+					 entry[VYRE_IO_WORD_SRC_HANDLE] == 8 ? 4096 : 128);
+			entry[VYRE_IO_WORD_STATUS] =
+			    entry[VYRE_IO_WORD_SRC_HANDLE] == 8 ? VYRE_IO_STATUS_OK : VYRE_IO_STATUS_ERROR;
+			entry[VYRE_IO_WORD_OFFSET_LO] = 5;
+		}
+		drain(&s);
+		assert_int_equal(word(&s, 0, 0), VYRE_TASK_DONE);
+		assert_int_equal(word(&s, 0, VYRE_TASK_WORD_INPUT), 4097);
+		assert_int_equal(word(&s, 2, 0), VYRE_TASK_FAULTED);
+		assert_int_equal(word(&s, 2, VYRE_TASK_WORD_CONTINUATION_DATA), VYRE_FAULT_IO);
+		for (unsigned i = 0; i < VYRE_IO_DEVICE_ENTRIES; i++)
+			assert_int_equal(s.io[i * VYRE_IO_ENTRY_WORDS + VYRE_IO_WORD_STATUS], VYRE_SLOT_EMPTY);
+		no_record_is_left(&s);
+		scan_close(&s);
+	}
+}
+
+/* A task has three arguments and three results: what a built-in op reads or writes behind them is not there. */
+static void built_in_ops_leave_the_continuation_alone(void **state)
+{
+	(void)state;
+	SCAN_ON_EVERY_MACHINE(machine)
+	{
+		struct scan s;
+		scan_open(&s, machine, set_text, VYRE_FEED_TASKS, VYRE_HAS_BUILTINS, 5);
+		out = scan_buffer_make(&s, "out", 64);
+		s.control[VYRE_CONTROL_OBSERVABLES] = 5;
+		put(&s, 0, VYRE_OPCODE_COMPARE_SWAP, VYRE_CONTROL_OBSERVABLES, 5, 8);
+		put(&s, 1, VYRE_OPCODE_BATCH_FENCE, 0, 0, 0);
+		put(&s, 2, VYRE_OPCODE_PACKED_SLOT, 0x00000001, 0, 0);
+		put(&s, 3, VYRE_OPCODE_ATOMIC_ADD, 3, VYRE_CONTROL_OBSERVABLES + 1, 0);
+		drain(&s);
+		assert_int_equal(s.control[VYRE_CONTROL_OBSERVABLES], 8);
+		assert_int_equal(s.control[VYRE_CONTROL_OBSERVABLES + 1], 3);
+		assert_int_equal(word(&s, 0, 0), VYRE_TASK_DONE);
+		assert_int_equal(word(&s, 0, VYRE_TASK_WORD_CONTINUATION_PC), 0);
+		for (uint32_t i = 1; i < 3; i++) {
+			assert_int_equal(word(&s, i, 0), VYRE_TASK_FAULTED);
+			assert_int_equal(word(&s, i, VYRE_TASK_WORD_CONTINUATION_DATA), VYRE_FAULT_UNKNOWN_OPCODE);
+		}
+		assert_int_equal(word(&s, 3, 0), VYRE_TASK_DONE);
+		scan_close(&s);
+	}
+}
+
+/* A mask and a quota hold tasks back as they are; suspended ones are in flight. */
+static void tenants_are_held_back(void **state)
+{
+	(void)state;
+	SCAN_ON_EVERY_MACHINE(machine)
+	{
+		struct scan s;
+		uint32_t before[VYRE_TASK_WORDS], waiting = 0;
+		open_set(&s, machine, set_text, 24);
+		for (uint32_t i = 0; i < s.slots; i++)
+			put(&s, i, WAIT, 1, 0, 0);
+		memcpy(before, scan_slot(&s, 1), sizeof before);
+		s.control[VYRE_CONTROL_TENANT_MASK + 1] = 0;
+		s.control[VYRE_CONTROL_TENANT_QUOTA + 2] = 3;
+		drain(&s);
+		assert_task(&s, 1, before);
+		for (uint32_t i = 0; i < s.slots; i++) {
+			waiting += i % 3 == 2 && word(&s, i, 0) == VYRE_TASK_PAUSED;
+			assert_true(i % 3 != 0 || word(&s, i, 0) == VYRE_TASK_PAUSED);
+		}
+		assert_int_equal(waiting, 3);
+		s.control[VYRE_CONTROL_TENANT_MASK + 1] = 1;
+		s.control[VYRE_CONTROL_EPOCH] = 1;
+		drain(&s);
+		for (uint32_t i = 0; i < s.slots; i++)
+			assert_int_equal(word(&s, i, 0), VYRE_TASK_DONE);
+		scan_close(&s);
+	}
+}
+
+/* What is no state, and what is Running, is somebody else's. */
+static void other_states_are_let_alone(void **state)
+{
+	static const uint32_t states[] = {VYRE_TASK_RUNNING, 8, 9, 0x101, 0xFFFFFFFF, 32 + VYRE_TASK_READY};
+	(void)state;
+	SCAN_ON_EVERY_MACHINE(machine)
+	{
+		struct scan s;
+		uint32_t before[6][VYRE_TASK_WORDS];
+		open_set(&s, machine, set_text, 6);
+		for (uint32_t i = 0; i < s.slots; i++) {
+			put(&s, i, ADD, 1, 2, 3)[0] = states[i];
+			memcpy(before[i], scan_slot(&s, i), VYRE_TASK_BYTES);
+		}
+		drain(&s);
+		for (uint32_t i = 0; i < s.slots; i++)
+			assert_task(&s, i, before[i]);
+		assert_int_equal(s.control[VYRE_CONTROL_DONE_COUNT], 0);
+		scan_close(&s);
+	}
+}
+
+static void an_op_of_more_words_is_refused(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+	    {"set s { op big = 9 (a: u32, b: u64, c: u32) by lane { } }", "`big`: a task has three argument words"},
+	    {"set s { op far = 9 (a: u32) by lane { result(3, a) } }", "`result`: a task has result words 0 to 2"},
+	    {"set s { op far = 9 (a: u64) by lane { result(2, a) } }", "`result`: a task has result words 0 to 2"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct vyrec_diags diags = {0};
+		struct vyrec_pass_options options = {.feed = VYRE_FEED_TASKS, .one_lane = true};
+		struct vyrec_module *m = vyrec_parse("s.vyre", cases[i].text, strlen(cases[i].text), &diags);
+		assert_non_null(m);
+		assert_true(vyrec_verify(m, &diags));
+		assert_false(vyrec_run_pipeline(m, &options, &diags, NULL));
+		assert_int_equal(diags.errors, 1);
+		assert_non_null(strstr(diags.items[0].message, cases[i].message));
+		vyrec_diags_finish(&diags);
+		vyrec_module_destroy(m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -514,12 +477,13 @@ int main(void)
 	    cmocka_unit_test(waking_is_a_resume),
 	    cmocka_unit_test(a_wide_task_has_a_frame),
 	    cmocka_unit_test(a_counter_at_its_end_is_a_fault),
-	    cmocka_unit_test(tasks_spawn_tasks),
-	    cmocka_unit_test(a_task_ends_after_its_children),
-	    cmocka_unit_test(no_room_is_a_fault),
-	    cmocka_unit_test(a_host_ends_tasks_of_a_family),
 	    cmocka_unit_test(words_that_differ_from_the_record_are_a_fault),
 	    cmocka_unit_test(hosts_moves_and_the_devices_agree),
+	    cmocka_unit_test(a_load_waits_for_the_host),
+	    cmocka_unit_test(built_in_ops_leave_the_continuation_alone),
+	    cmocka_unit_test(tenants_are_held_back),
+	    cmocka_unit_test(other_states_are_let_alone),
+	    cmocka_unit_test(an_op_of_more_words_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
