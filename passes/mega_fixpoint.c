@@ -96,6 +96,9 @@ static void check_set(struct fixpoint *g)
 		const uint32_t *item = &g->m->refs[unit->items + 2 * i];
 		if (item[0] == VYREC_ITEM_BUFFER)
 			look_at_buffer(g, item[1]);
+		if (item[0] == VYREC_ITEM_FN && vyrec_is_workspace_fn(g->m, item[1]))
+			refuse(g, g->m->fns[item[1]].loc,
+			       "nothing calls a fn of this name here; choose a feed with a workspace, or another name");
 		if (item[0] != VYREC_ITEM_HANDLER)
 			continue;
 		g->handler = item[1];

@@ -27,20 +27,47 @@ bool vyrec_is_workspace_fn(const struct vyrec_module *m, vyrec_fn fn)
 	return false;
 }
 
+/* A worker calls them by itself, between slots: there is no slot, and nobody to meet. */
+static void refuse_unless(struct vyrec_mega *g, unsigned flags, vyrec_loc loc, const char *text)
+{
+	const char *why = NULL;
+	if (!(flags & VYREC_IN_PROGRAM))
+		why = "there is no slot in a fn that the scheduler calls; move it into an op";
+	else if (flags & VYREC_IS_COLLECTIVE)
+		why = "a worker calls this fn by itself, others do not meet it there; leave it out";
+	if (!why)
+		return;
+	vyrec_diags_add(g->diags, VYREC_ERROR, "", loc, "`%s`: %s", text, why);
+	g->failed = true;
+}
+
+static void check_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
+{
+	const struct vyrec_node_info *info = vyrec_stmt_get_info(m->stmts[s].kind);
+	refuse_unless(user, info->flags, m->stmts[s].loc, info->text);
+}
+
 /* The program takes no consts over. */
-static void rewrite_const(void *user, struct vyrec_module *m, vyrec_expr e)
+static void take_expr(void *user, struct vyrec_module *m, vyrec_expr e)
 {
 	struct vyrec_expr_node *n = &m->exprs[e];
-	(void)user;
 	if (n->kind == VYREC_EXPR_CONST)
 		*n = (struct vyrec_expr_node){
 		    .kind = VYREC_EXPR_LIT, .type = n->type, .loc = n->loc, .imm = m->consts[n->sym].value};
+	else if (n->kind == VYREC_EXPR_BUILTIN)
+		refuse_unless(user, vyrec_builtin_get_info(n->code)->flags, n->loc,
+			      vyrec_builtin_get_info(n->code)->text);
+	else if (n->kind == VYREC_EXPR_COLLECTIVE)
+		refuse_unless(user, VYREC_IN_ANY | VYREC_IS_COLLECTIVE, n->loc,
+			      vyrec_collective_get_info(n->code)->text);
+	else if (n->kind == VYREC_EXPR_ARG)
+		refuse_unless(user, VYREC_IN_HANDLER, n->loc, "arg");
 }
 
 static vyrec_fn find_fn(struct vyrec_mega *g, unsigned row)
 {
 	struct vyrec_module *m = g->m;
-	const struct vyrec_walker walker = {NULL, rewrite_const, NULL};
+	const struct vyrec_walker walker = {check_stmt, take_expr, g};
 	for (uint32_t i = 0; i < m->units[g->set].item_count; i++) {
 		const uint32_t *item = &m->refs[m->units[g->set].items + 2 * i];
 		if (item[0] != VYREC_ITEM_FN || strcmp(vyrec_name_text(m, m->fns[item[1]].name), rows[row].name) != 0)

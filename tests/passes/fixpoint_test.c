@@ -176,6 +176,8 @@ static void an_op_that_is_no_transfer_is_refused(void **state)
 	    {PAIR "op f = 0x100 (i: u32, j: u32) by lane { } }\n", "takes one u32"},
 	    {PAIR "op f = 0x100 (i: u32) by workgroup { } }\n", "runs by lane"},
 	    {PAIR "buffer changed: live u32[]\n op f = 0x100 (i: u32) by lane { } }\n", "`changed`"},
+	    {PAIR "fn workspace_guard() -> bool { return true }\n op f = 0x100 (i: u32) by lane { } }\n",
+	     "nothing calls a fn"},
 	    {"set s { buffer current: f32[]\n buffer next: f32[]\n op f = 0x100 (i: u32) by lane { } }\n", "NaN"},
 	    {"set s { buffer current: u32[]\n buffer next: i32[]\n op f = 0x100 (i: u32) by lane { } }\n",
 	     "one element type"},
