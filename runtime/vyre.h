@@ -237,15 +237,14 @@ enum {
 
 /* Publishes `count` slots, all or none. tickets: NULL = detached (the place is reused as soon as the slot is DONE; a
  * FAULT is counted, see vyre_ring_get_stats), else `count` tickets, each to be released.
- * Built-in opcodes may be published where the set was compiled with them: SHUTDOWN by tenant 0 only, LOAD_MISS through its
- * own publisher. A batch with a BATCH_FENCE lies on consecutive positions, so that the `a0` slots before the fence are
- * those of the batch; until it has ended, no place of theirs is used again: publishers find the ring full earlier, and a
- * batch may have slots behind a fence only where they and `a0` are fewer than the ring's. What the slots before a fence
- * wait for must not need more room than that. At most 64 fences are in flight.
- * Errors: INVALID (count 0 or above the ring's slots, an opcode that is not the set's or lies in another tenant's window, a
- * fence of more slots than the ring has, or with too many behind it, a packed slot that no device would run, more than 12
- * args, no such priority or flag), FULL (without WAIT: no free places, too many fences, or over the tenant's quota; the
- * message says which),
+ * Built-in opcodes may be published where the set was compiled with them: SHUTDOWN by tenant 0 only, LOAD_MISS through
+ * its own publisher. A batch with a BATCH_FENCE lies on consecutive positions, so that the `a0` slots before the fence are
+ * those of the batch; until it has ended, no place of theirs is used again: publishers find the ring full earlier. What
+ * the slots before a fence wait for must not need more room than that. At most 64 fences are in flight.
+ * Errors: INVALID (count 0 or above the ring's slots, an opcode that is not the set's or lies in another tenant's window,
+ * a fence of more slots than the ring has, or one with slots behind it in the batch that would need the places that it
+ * covers, a packed slot that no device would run, more than 12 args, no such priority or flag), FULL (without WAIT: no
+ * free places, too many fences, or over the tenant's quota; the message says which),
  * TIMEOUT (with WAIT), STOPPED. Any thread, any number at once. Allocates nothing;
  * makes no driver call unless the device sleeps. Blocks only with WAIT, else at most for other publishers' copying. */
 VYRE_CHECKED VYRE_API vyre_status vyre_publish(struct vyre_publisher *publisher, const struct vyre_slot *slots,
@@ -297,9 +296,9 @@ VYRE_CHECKED VYRE_API vyre_status vyre_wait(struct vyre_ring *ring, vyre_ticket 
 /* Gives the ticket up; a slot still in flight becomes detached. Any thread. */
 VYRE_API vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket);
 
-/* Takes a slot back: it ends as FAULT code 9 (VYRE_FAULT_CANCELLED) unless it has ended or runs to its end first; one that
- * is suspended ends when it would have gone on. OK = the request was answered; wait for the ticket, which stays held, to
- * learn what became of it. Spins, then sleeps, until a worker answers.
+/* Takes a slot back: it ends as FAULT code 9 (VYRE_FAULT_CANCELLED) unless it has ended or runs to its end first; one
+ * that is suspended ends when it would have gone on. OK = the request was answered; wait for the ticket, which stays held,
+ * to learn what became of it. Spins, then sleeps, until a worker answers.
  * Errors: STALE, TIMEOUT (no worker has answered yet; the request stays in force, and the place is not used again before
  * it is answered. Of a set in which nothing suspends: the slot runs, and goes on running). Any thread, one request at a
  * time on its way. Blocks. */
@@ -339,8 +338,8 @@ struct vyre_ring_stats {
 	uint32_t debug_records, debug_dropped;
 };
 VYRE_API void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out);
-/* Copies words of the control buffer (VYRE_CONTROL_*: EPOCH, METRICS, ...; observable i is word VYRE_CONTROL_OBSERVABLES + i),
- * each as it is at that moment. Errors: INVALID (beyond the observables). Any thread. */
+/* Copies words of the control buffer (VYRE_CONTROL_*: EPOCH, METRICS, ...; observable i is word
+ * VYRE_CONTROL_OBSERVABLES + i), each as it is at that moment. Errors: INVALID (beyond the observables). Any thread. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_read_control(struct vyre_ring *ring, uint32_t first, uint32_t *words,
 							 uint32_t count);
 /* Copies up to `max` debug records (format id, a, b, 16 x slot) from record `first`; returns how many. Any thread. */
@@ -417,7 +416,7 @@ struct vyre_stream_stats {
 };
 VYRE_API void vyre_stream_get_stats(const struct vyre_stream *stream, struct vyre_stream_stats *out);
 
-/* ---- i/o that the device asks for ------------------------------------------------------------------------------------ */
+/* ---- i/o that the device asks for ----------------------------------------------------------------------------------- */
 
 /* Handlers load(resource, range), or LOAD_MISS slots ask: bytes of a file into a buffer (or back, for kernels that write
  * io entries themselves). A thread of the loader's serves them, up to 32 at a time, none waiting for another's disk. The
@@ -442,8 +441,8 @@ struct vyre_io_params {
 };
 enum { VYRE_IO_PREAD = 1 }; /* pread and pwrite in threads, as where io_uring is refused */
 
-/* Errors: INVALID (the set asks for nothing, the ring has a service already, buffers too small), STALE, UNSUPPORTED (memory
- * that the host cannot address), NOMEM, IO (no engine could be set up). */
+/* Errors: INVALID (the set asks for nothing, the ring has a service already, buffers too small), STALE, UNSUPPORTED
+ * (memory that the host cannot address), NOMEM, IO (no engine could be set up). */
 VYRE_CHECKED VYRE_API vyre_status vyre_io_create(const struct vyre_io_params *params, struct vyre_io **out);
 /* Ends: what is asked for and has not completed gets ECANCELED, what is asked for later waits. May block for a read that
  * is under way, with threads until the disk answers. Nobody else may be inside a call on it. */
@@ -456,8 +455,8 @@ VYRE_API const char *vyre_io_engine(const struct vyre_io *io);
 /* Grants `bytes` bytes of an open file from `first` on under an id; offsets of requests count from there. UINT64_MAX = to
  * the end of the file as it is now. rights: VYRE_IO_RIGHT_READ, VYRE_IO_RIGHT_WRITE or both; writers may be granted a
  * range beyond the file's end. The descriptor is duplicated: the caller may close his at once; he must not truncate what
- * he wants read. Files and buffers have ids of their own, from 1 on, so that one id may name a file and the buffer that it
- * is loaded to.
+ * he wants read. Files and buffers have ids of their own, from 1 on, so that one id may name a file and the buffer that
+ * it is loaded to.
  * Errors: INVALID (the id is granted already, not a regular file or block device, opened for something else, O_APPEND or
  * O_DIRECT for writing, a range outside), IO, NOMEM. Any thread. */
 VYRE_CHECKED VYRE_API vyre_status vyre_io_grant_file(struct vyre_io *io, uint32_t id, int fd, uint64_t first,
