@@ -4,8 +4,10 @@
  * array is UNCHECKED. Invariant: an access that is not proved keeps what the program asked for. A buffer with a declared
  * length has at least that many elements (the loader refuses a smaller one), one without may have any number.
  *
- * A walk in order of the text carries the facts (range.c): lets, counters, the conditions of the blocks around. What it
- * cannot prove inside a counted loop, hoist.c may check once in front of the loop.
+ * A walk in order of the text carries the facts (range.c): lets, counters, the conditions of the blocks around. What is
+ * known of lengths ends at a suspension point: in `if i < length(a) { yield; a[i] = 7 }` the slot may go on in another
+ * launch, which has bound a shorter `a`, and the condition is not asked again. In a loop with a point it ends at the
+ * head. What it cannot prove inside a counted loop, hoist.c may check once in front of the loop.
  */
 #include "passes/hoist.h"
 #include "passes/range.h"
@@ -14,6 +16,7 @@ struct prover {
 	struct vyrec_module *m;
 	vyrec_policy default_policy;
 	struct vyrec_facts facts;
+	bool has_points; /* the body */
 	bool changed;
 };
 
@@ -69,13 +72,40 @@ static bool ends(const struct prover *p, vyrec_block block)
 	return count && vyrec_is_end(p->m, vyrec_block_stmt(p->m, block, count - 1));
 }
 
+static bool is_point(const struct vyrec_module *m, vyrec_stmt s)
+{
+	return (vyrec_stmt_get_info(m->stmts[s].kind)->flags & VYREC_IS_SUSPEND) != 0;
+}
+
+static void note_point(void *user, struct vyrec_module *m, vyrec_stmt s)
+{
+	*(bool *)user |= is_point(m, s);
+}
+
+static bool suspends(struct vyrec_module *m, vyrec_block block)
+{
+	bool found = false;
+	const struct vyrec_walker walker = {note_point, NULL, &found};
+	vyrec_walk_block(m, block, &walker);
+	return found;
+}
+
+/* A loop that goes on after a point, whatever was known in front of it. */
+static bool turns_suspend(const struct prover *p, vyrec_stmt s)
+{
+	const struct vyrec_stmt_node *n = &p->m->stmts[s];
+	return p->has_points && (n->kind == VYREC_STMT_FOR || n->kind == VYREC_STMT_LOOP) && suspends(p->m, n->body[0]);
+}
+
 static void prove_scope(struct prover *p, vyrec_block block, vyrec_stmt loop, vyrec_expr condition, bool truth)
 {
 	struct vyrec_mark mark = vyrec_facts_enter(&p->facts);
 	if (!block)
 		return;
-	if (loop)
+	if (loop && p->m->stmts[loop].kind == VYREC_STMT_FOR)
 		vyrec_facts_for(&p->facts, loop);
+	if (loop && turns_suspend(p, loop))
+		vyrec_facts_forget_lengths(&p->facts);
 	if (condition)
 		vyrec_facts_assume(&p->facts, condition, truth);
 	prove_block(p, block);
@@ -94,8 +124,12 @@ static void prove_children(struct prover *p, vyrec_stmt s)
 			vyrec_facts_assume(&p->facts, n->expr[0], false);
 		else if (ends(p, n->body[1]))
 			vyrec_facts_assume(&p->facts, n->expr[0], true);
+		if (p->has_points &&
+		    ((n->body[0] && suspends(p->m, n->body[0])) || (n->body[1] && suspends(p->m, n->body[1]))))
+			vyrec_facts_forget_lengths(&p->facts); /* the condition was asked in front of the point */
 		break;
 	case VYREC_STMT_FOR:
+	case VYREC_STMT_LOOP:
 		prove_scope(p, n->body[0], s, 0, false);
 		break;
 	case VYREC_STMT_REGION: /* opens no scope */
@@ -122,6 +156,8 @@ static void prove_block(struct prover *p, vyrec_block block)
 		if (n->kind == VYREC_STMT_LET)
 			vyrec_facts_let(&p->facts, n->local, n->expr[0]);
 		prove_children(p, s);
+		if (is_point(p->m, s))
+			vyrec_facts_forget_lengths(&p->facts);
 	}
 }
 
@@ -132,6 +168,7 @@ bool vyrec_pass_bounds(struct vyrec_module *m, const struct vyrec_pass_options *
 	(void)diags;
 	while (vyrec_next_body(m, &body)) {
 		vyrec_facts_begin(&p.facts, m, &body);
+		p.has_points = suspends(m, body.block);
 		prove_block(&p, body.block);
 		vyrec_facts_finish(&p.facts);
 	}

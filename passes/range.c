@@ -2,8 +2,8 @@
  *
  * Enters: the facts that a walk in order of the text has gathered (lets, loop counters, conditions of the blocks it is
  * in). Leaves: an interval that holds the value in every run, or the proof that an index is inside an array. Invariant: a
- * fact is only kept about locals that never change (let, parameter, counter), so it holds to the end of their scope;
- * where an operation may wrap, nothing is known.
+ * fact is only kept about locals that never change (let, parameter, counter), so it holds to the end of their scope, or
+ * to a suspension point if it is about a length; where an operation may wrap, nothing is known.
  *
  * Why intervals without relations between locals: with check hoisting behind it this proves what examples need, and
  * every rule can be read alone.
@@ -48,6 +48,7 @@ void vyrec_facts_finish(struct vyrec_facts *facts)
 	free(facts->length_of);
 	free(facts->below);
 	free(facts->undo);
+	vyrec_list_free(&facts->lengths);
 	*facts = (struct vyrec_facts){0};
 }
 
@@ -105,7 +106,18 @@ void vyrec_facts_let(struct vyrec_facts *facts, vyrec_local local, vyrec_expr va
 	if (!vyrec_type_is_uint(facts->m->locals[local].type))
 		return;
 	facts->length_of[local] = length_array(facts, value);
+	if (facts->length_of[local])
+		vyrec_list_push(&facts->lengths, local);
 	narrow(facts, local, range.low, range.high);
+}
+
+void vyrec_facts_forget_lengths(struct vyrec_facts *facts)
+{
+	for (uint32_t i = 0; i < facts->below_count; i++)
+		facts->below[i].array = 0;
+	for (uint32_t i = 0; i < facts->lengths.count; i++)
+		facts->length_of[facts->lengths.items[i]] = 0;
+	facts->lengths.count = 0;
 }
 
 void vyrec_facts_for(struct vyrec_facts *facts, vyrec_stmt loop)

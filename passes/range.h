@@ -21,6 +21,7 @@ struct vyrec_facts {
 	const uint32_t *workgroup;  /* of a program, or NULL */
 	struct vyrec_range *ranges; /* by local; {0, max of the type} when nothing is known */
 	vyrec_array *length_of;	    /* by local: a let of length(array) */
+	struct vyrec_list lengths;  /* the locals that have one */
 	struct vyrec_below *below;
 	uint32_t below_count, below_capacity;
 	struct vyrec_undo {
@@ -43,6 +44,9 @@ void vyrec_facts_let(struct vyrec_facts *facts, vyrec_local local, vyrec_expr va
 void vyrec_facts_for(struct vyrec_facts *facts, vyrec_stmt loop);
 /* A block where the condition was true, or false. */
 void vyrec_facts_assume(struct vyrec_facts *facts, vyrec_expr condition, bool truth);
+/* From here on a length may be another: a slot that stops may go on in a later launch, on other buffers. What was learned
+ * of lengths so far is not true any more, also behind the scopes that are open. */
+void vyrec_facts_forget_lengths(struct vyrec_facts *facts);
 /* Is the value of an index certainly inside the array? */
 bool vyrec_facts_in_range(const struct vyrec_facts *facts, vyrec_expr index, vyrec_array array);
 struct vyrec_range vyrec_facts_range(const struct vyrec_facts *facts, vyrec_expr e);

@@ -176,11 +176,38 @@ static void test_scan(void **state)
 		   "table[unchecked");
 }
 
+/* A slot goes on in another launch, where a buffer may be shorter; values are its own, lengths are not. */
+static void test_a_suspension_ends_what_is_known_of_lengths(void **state)
+{
+	(void)state;
+	expect_policy("if u < length(r) { let a = r[u]; yield }", "r[unchecked u]");
+	expect_policy("if u < length(r) { yield; let a = r[u] }", "r[checked u]");
+	expect_policy("if u < 64 { yield; let a = b[u] }", "b[unchecked u]");
+	expect_policy("let n = length(r); yield; if u < n { let a = r[u] }", "r[checked u]");
+	expect_policy("let n = length(r); pause(0); if u < length(r) { let a = r[u] }", "r[unchecked u]");
+	expect_policy("if u >= length(r) { return }; join; let a = r[u]", "r[checked u]");
+	expect_policy("if u >= length(r) { return }; if w > 3 { requeue(1) }; let a = r[u]", "r[checked u]");
+	expect_policy("if u >= length(r) { return } else { load(u, u64(v), w, v) }; let a = r[u]", "r[checked u]");
+	expect_policy("if u < length(r) { yield } else { return }; let a = r[u]", "r[checked u]");
+	expect_policy("if u < length(r) { yield } else { return }; if u < length(r) { let a = r[u] }",
+		      "r[unchecked u]");
+	expect_policy("for i in 0 .. length(r) { let a = r[i]; if i == v { yield } }", "r[checked i]");
+	expect_policy("if u < length(r) { for i in 0 .. v { let a = r[u]; yield } }", "r[checked u]");
+	expect_policy("if u < length(r) { loop { let a = r[u]; if v == w { break }; yield } }", "r[checked u]");
+	expect_policy("if u < length(r) { switch v { case 1 { yield } }; let a = r[u] }", "r[checked u]");
+	expect_policy("for i in 0 .. v { yield }; for i in 0 .. length(r) { let a = r[i] }", "r[unchecked i]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_proofs),  cmocka_unit_test(test_facts), cmocka_unit_test(test_versions),
-	    cmocka_unit_test(test_meaning), cmocka_unit_test(test_once),  cmocka_unit_test(test_scan),
+	    cmocka_unit_test(test_proofs),
+	    cmocka_unit_test(test_facts),
+	    cmocka_unit_test(test_a_suspension_ends_what_is_known_of_lengths),
+	    cmocka_unit_test(test_versions),
+	    cmocka_unit_test(test_meaning),
+	    cmocka_unit_test(test_once),
+	    cmocka_unit_test(test_scan),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,6 +323,34 @@ static void a_status_without_a_record_starts_a_slot(void **state)
 	mega_close(&g);
 }
 
+/* Between two launches a buffer has become shorter: what a handler asked before its point is not true any more. */
+static void a_buffer_may_be_shorter_in_the_next_launch(void **state)
+{
+	static const char text[] = "set demo {\n"
+				   "  buffer own: u32[]\n"
+				   "  op put = 0x100 (at: u32) by lane { if at < length(own) { yield; own[at] = 7 } }\n"
+				   "  op fill = 0x101 () by lane {\n"
+				   "    for i in 0 .. length(own) { if i % 4 == 0 { yield } own[i] = 7 }\n"
+				   "  }\n"
+				   "}\n";
+	(void)state;
+	for (size_t w = 0; w < MEGA_WIDTHS; w++) {
+		struct mega g;
+		mega_open(&g, text, VYRE_FEED_SLOTS, 0, mega_widths[w], 8);
+		MEGA_PUT(&g, 0, 0x100, 0, 5);
+		MEGA_PUT(&g, 1, 0x100, 0, 1);
+		MEGA_PUT(&g, 2, 0x101, 0, 0);
+		mega_run(&g, 1, 1, 1);
+		mega_find(&g, "own")->count = 3;
+		mega_run(&g, 0, 1, 2);
+		for (uint32_t i = 0; i < 3; i++)
+			assert_int_equal(mega_slot(&g, i)[0], VYRE_SLOT_DONE);
+		for (uint32_t i = 0; i < MEGA_OWN; i++)
+			assert_int_equal(((uint32_t *)mega_data(&g, "own"))[i], i < 3 ? 7 : 0);
+		mega_close(&g);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +365,7 @@ int main(void)
 	    cmocka_unit_test(a_new_slot_in_an_old_ones_place_starts_anew),
 	    cmocka_unit_test(a_lying_header_stops_the_kernel),
 	    cmocka_unit_test(a_status_without_a_record_starts_a_slot),
+	    cmocka_unit_test(a_buffer_may_be_shorter_in_the_next_launch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
