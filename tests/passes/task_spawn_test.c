@@ -125,10 +125,12 @@ static void a_host_ends_tasks_of_a_family(void **state)
 	SCAN_ON_EVERY_MACHINE(machine)
 	{
 		struct scan s;
-		open_set(&s, machine, tree_text, 12);
+		open_set(&s, machine, tree_text, 15);
 		for (uint32_t i = 0; i < 3; i++)
 			put(&s, i, 0x101, 3, 0, 0);
-		scan_run(&s, 2, 0);
+		scan_run(&s, 1, 0);
+		put(&s, 14, 0x103, 0, 0, 0);
+		scan_run(&s, 1, 0);
 		assert_int_equal(word(&s, 0, 0), VYRE_TASK_PAUSED);
 		for (uint32_t i = 0; i < s.slots; i++) {
 			uint32_t *task = scan_slot(&s, i), parent = task[VYRE_TASK_WORD_PARENT_TASK_ID];
@@ -141,15 +143,43 @@ static void a_host_ends_tasks_of_a_family(void **state)
 		}
 		assert_int_equal(vyre_task_fault(scan_slot(&s, 1), 5), VYRE_TASK_ERROR_NONE);
 		put(&s, 1, 0x101, 0, 0, 0); /* starts when the old one's children have ended */
-		assert_int_equal(vyre_task_complete(scan_slot(&s, 2)), VYRE_TASK_ERROR_NONE); /* theirs go on */
+		/* Theirs go on. */
+		assert_int_equal(vyre_task_complete(scan_slot(&s, 2)), VYRE_TASK_ERROR_NONE);
+		assert_int_equal(word(&s, 14, 0), VYRE_TASK_YIELDED);
+		assert_int_equal(vyre_task_complete(scan_slot(&s, 14)), VYRE_TASK_ERROR_NONE);
 		drain(&s);
 		drain(&s);
 		for (uint32_t i = 0; i < s.slots; i++)
 			if (word(&s, i, 0) != VYRE_TASK_EMPTY)
 				assert_int_equal(word(&s, i, 0), VYRE_TASK_DONE);
-		assert_int_equal(out[1], 6);
+		assert_int_equal(out[1], 7);
 		assert_int_equal(word(&s, 0, VYRE_TASK_WORD_INPUT), 1);
 		assert_int_equal(word(&s, 1, VYRE_TASK_WORD_INPUT), 1);
+		no_record_is_left(&s);
+		scan_close(&s);
+	}
+}
+
+/* An emptied place is nobody's before the record of its last task is gone. */
+static void a_place_with_a_record_is_not_taken(void **state)
+{
+	(void)state;
+	SCAN_ON_EVERY_MACHINE(machine)
+	{
+		struct scan s;
+		open_set(&s, machine, tree_text, 5);
+		put(&s, 0, 0x103, 0, 0, 0);
+		scan_run(&s, 1, 0);
+		assert_int_equal(word(&s, 0, 0), VYRE_TASK_YIELDED);
+		scan_slot(&s, 0)[0] = VYRE_TASK_EMPTY;
+		uint32_t spawner = word(&s, 1, 0) == VYRE_TASK_EMPTY ? 1 : 2;
+		put(&s, spawner, 0x101, 3, 0, 0);
+		drain(&s);
+		assert_int_equal(word(&s, 0, 0), VYRE_TASK_EMPTY);
+		assert_int_equal(word(&s, spawner, 0), VYRE_TASK_FAULTED);
+		assert_int_equal(word(&s, spawner, VYRE_TASK_WORD_CONTINUATION_DATA), VYRE_FAULT_NO_SPACE);
+		assert_int_equal(out[1], 3);
+		scan_run(&s, 1, 0);
 		no_record_is_left(&s);
 		scan_close(&s);
 	}
@@ -162,6 +192,7 @@ int main(void)
 	    cmocka_unit_test(a_task_ends_after_its_children),
 	    cmocka_unit_test(no_room_is_a_fault),
 	    cmocka_unit_test(a_host_ends_tasks_of_a_family),
+	    cmocka_unit_test(a_place_with_a_record_is_not_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
