@@ -1,15 +1,6 @@
-/* priority_test.c - the priority feed, on the interpreter and natively: what is served, in which order, and the guard. */
-#include "scan_rig.h"
+/* priority_test.c - the priority feed, on the interpreter and natively: what is served and in which order. */
+#include "priority_rig.h"
 
-static const char set_text[] =
-    "set demo {\n"
-    "  buffer order: live u32[]\n"
-    "  op mark = 0x100 () by lane { let ticket = atomic_add(order[0], 1); result(0, ticket) }\n"
-    "  op hold = 0x101 () by lane {\n"
-    "    atomic_store(order[1], 1)\n"
-    "    loop { if atomic_load(order[2]) != 0 { break }; relax }\n"
-    "  }\n"
-    "}\n";
 static const char stopping_text[] =
     "set demo {\n"
     "  buffer order: live u32[]\n"
@@ -24,44 +15,6 @@ static const char stopping_text[] =
     "  op wait = 0x103 (epoch: u32) by lane { pause(epoch); let ticket = atomic_add(order[0], 1); result(0, ticket) }\n"
     "  op turns = 0x104 (n: u32) by lane { for i in 0 .. n { yield }; result(0, n) }\n"
     "}\n";
-enum { MARK = 0x100, HOLD, MOVE, WAIT, TURNS };
-
-static uint32_t *order;
-
-static void open_set(struct scan *s, const struct scan_machine *machine, const char *text, uint32_t slots)
-{
-	scan_open(s, machine, text, VYRE_FEED_PRIORITY, 0, slots);
-	order = scan_buffer_make(s, "order", 16);
-}
-
-/* The first slot of a default partition; of 5: the ring's end. */
-static uint32_t partition(const struct scan *s, unsigned priority)
-{
-	return s->slots / 5 * priority + (priority > VYRE_PRIORITY_NORMAL ? s->slots % 5 : 0);
-}
-
-static uint32_t *publish(struct scan *s, uint32_t index, uint32_t opcode, uint32_t arg)
-{
-	uint32_t *words = scan_slot(s, index);
-	memset(words + 1, 0, VYRE_SLOT_BYTES - 4);
-	words[VYRE_SLOT_WORD_OPCODE] = opcode;
-	words[VYRE_SLOT_WORD_ARG0] = arg;
-	__atomic_store_n(words, VYRE_SLOT_PUBLISHED, __ATOMIC_RELEASE);
-	return words;
-}
-
-static uint32_t ticket(struct scan *s, uint32_t index)
-{
-	const uint32_t *words = scan_slot(s, index);
-	if (words[VYRE_SLOT_WORD_STATUS] != VYRE_SLOT_DONE)
-		fail_msg("%s: slot %u of %u has status %u", s->machine->name, index, s->slots, words[0]);
-	return words[VYRE_SLOT_WORD_ARG0];
-}
-
-static uint32_t claims_at(struct scan *s, unsigned priority)
-{
-	return s->control[VYRE_CONTROL_PRIORITY_FAIRNESS + priority];
-}
 
 static void no_slot_is_out_of_its_place(struct scan *s)
 {
@@ -240,128 +193,6 @@ static void a_quota_holds_back(void **state)
 		for (uint32_t i = 0; i < s.slots; i++)
 			ticket(&s, i);
 		assert_int_equal(s.control[VYRE_CONTROL_TENANT_FAIRNESS + 1], 10);
-		scan_close(&s);
-	}
-}
-
-/* ---- the guard ---------------------------------------------------------------------------------------------------------------- */
-
-static void high_work_alone_drains(void **state)
-{
-	static const uint32_t bounds[6] = {0, 500, 1000, 1006, 1011, 1016};
-	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine)
-	{
-		struct scan s;
-		open_set(&s, machine, set_text, 1016);
-		memcpy(s.control + VYRE_CONTROL_PARTITIONS, bounds, sizeof bounds);
-		for (uint32_t i = 0; i < 1000; i++)
-			publish(&s, i, MARK, 0);
-		scan_run(&s, 1, 0);
-		for (uint32_t i = 0; i < 1000; i++)
-			ticket(&s, i);
-		assert_int_equal(claims_at(&s, 0) + claims_at(&s, 1), 1000);
-		assert_int_equal(s.control[VYRE_CONTROL_STARVATION], 1000);
-		scan_close(&s);
-	}
-}
-
-/* Wherever it lies in the lower partitions, and whoever looks first. */
-static void a_low_slot_is_served_within_16_and_the_workers(void **state)
-{
-	static const uint32_t bounds[6] = {0, 150, 300, 310, 320, 330}, places[] = {300, 309, 317, 329};
-	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine)
-	{
-		for (size_t k = 0; k < sizeof places / sizeof *places; k++) {
-			struct scan s;
-			if (machine->native && machine->workgroups > 1)
-				continue; /* the system may stop a thread between its claim and its ticket */
-			open_set(&s, machine, set_text, 330);
-			memcpy(s.control + VYRE_CONTROL_PARTITIONS, bounds, sizeof bounds);
-			for (uint32_t i = 0; i < 300; i++)
-				publish(&s, i, MARK, 0);
-			publish(&s, places[k], MARK, 0);
-			scan_run(&s, 1, 0);
-			if (ticket(&s, places[k]) > 16 + s.workers)
-				fail_msg("%s: the slot at %u came after %u others", machine->name, places[k],
-					 ticket(&s, places[k]));
-			scan_close(&s);
-		}
-	}
-}
-
-struct host {
-	struct scan *s;
-	uint32_t stop; /* atomic */
-};
-
-/* High work without end: what has retired is published again. */
-static void *republish(void *argument)
-{
-	struct host *host = argument;
-	while (!__atomic_load_n(&host->stop, __ATOMIC_ACQUIRE))
-		for (uint32_t i = 0; i < 40; i++)
-			if (__atomic_load_n(scan_slot(host->s, i), __ATOMIC_ACQUIRE) == VYRE_SLOT_DONE)
-				publish(host->s, i, MARK, 0);
-	return NULL;
-}
-
-static void a_low_slot_is_served_among_endless_high_ones(void **state)
-{
-	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine)
-	{
-		struct scan s;
-		struct scan_native native;
-		struct host host = {.s = &s};
-		pthread_t thread;
-		if (!machine->native)
-			continue;
-		open_set(&s, machine, set_text, 100);
-		for (uint32_t i = 0; i < 40; i++)
-			publish(&s, i, MARK, 0);
-		scan_start(&s, &native);
-		assert_int_equal(pthread_create(&thread, NULL, republish, &host), 0);
-		for (uint32_t i = 0; i < 20; i++) {
-			uint32_t place = 40 + (i * 37) % 60;
-			const uint32_t *low = publish(&s, place, MARK, 0);
-			uint32_t since = __atomic_load_n(&order[0], __ATOMIC_ACQUIRE);
-			assert_true(scan_comes(low, VYRE_SLOT_DONE));
-			/* One worker claims and takes its ticket before it claims again. */
-			if (s.workers == 1 && (int32_t)(ticket(&s, place) - since) > 17)
-				fail_msg("the slot at %u came after %u others", place, ticket(&s, place) - since);
-		}
-		__atomic_store_n(&host.stop, 1, __ATOMIC_RELEASE);
-		pthread_join(thread, NULL);
-		__atomic_store_n(&s.control[VYRE_CONTROL_SHUTDOWN], 1, __ATOMIC_RELEASE);
-		scan_join(&s, &native);
-		scan_close(&s);
-	}
-}
-
-/* One worker stays in a handler; the other ones serve every slot, those too that were to be its own. */
-static void no_slot_waits_for_one_worker(void **state)
-{
-	(void)state;
-	SCAN_ON_EVERY_MACHINE(machine)
-	{
-		struct scan s;
-		struct scan_native native;
-		if (!machine->native || machine->workgroups == 1)
-			continue;
-		open_set(&s, machine, set_text, 60);
-		publish(&s, 0, HOLD, 0);
-		scan_start(&s, &native);
-		assert_true(scan_comes(&order[1], 1));
-		for (uint32_t i = 1; i < s.slots; i++)
-			publish(&s, i, MARK, 0);
-		for (uint32_t i = 1; i < s.slots; i++)
-			assert_true(scan_comes(scan_slot(&s, i), VYRE_SLOT_DONE));
-		__atomic_store_n(&order[2], 1, __ATOMIC_RELEASE);
-		assert_true(scan_comes(scan_slot(&s, 0), VYRE_SLOT_DONE));
-		__atomic_store_n(&s.control[VYRE_CONTROL_SHUTDOWN], 1, __ATOMIC_RELEASE);
-		scan_join(&s, &native);
 		scan_close(&s);
 	}
 }
@@ -577,10 +408,6 @@ int main(void)
 	    cmocka_unit_test(an_ancestors_ring_is_served),
 	    cmocka_unit_test(a_masked_tenant_waits_and_delays_nobody),
 	    cmocka_unit_test(a_quota_holds_back),
-	    cmocka_unit_test(high_work_alone_drains),
-	    cmocka_unit_test(a_low_slot_is_served_within_16_and_the_workers),
-	    cmocka_unit_test(a_low_slot_is_served_among_endless_high_ones),
-	    cmocka_unit_test(no_slot_waits_for_one_worker),
 	    cmocka_unit_test(shutdown_comes_before_the_next_claim),
 	    cmocka_unit_test(requeue_moves_a_slot),
 	    cmocka_unit_test(a_slot_that_waits_moves_up),
