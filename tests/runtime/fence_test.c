@@ -256,12 +256,9 @@ static void fences_for_many_laps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_fence_waits_for_what_is_before_it),
-	    cmocka_unit_test(places_before_a_fence_are_kept),
-	    cmocka_unit_test(a_batch_with_a_fence_lies_in_a_row),
-	    cmocka_unit_test(what_no_fence_may_ask),
-	    cmocka_unit_test(what_may_come_behind_a_fence),
-	    cmocka_unit_test(fences_for_many_laps),
+	    cmocka_unit_test(a_fence_waits_for_what_is_before_it), cmocka_unit_test(places_before_a_fence_are_kept),
+	    cmocka_unit_test(a_batch_with_a_fence_lies_in_a_row),  cmocka_unit_test(what_no_fence_may_ask),
+	    cmocka_unit_test(what_may_come_behind_a_fence),	   cmocka_unit_test(fences_for_many_laps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
