@@ -150,7 +150,6 @@ static vyre_status start(struct vyre_io *io, const struct vyre_io_params *params
 /* What start made, as far as it came. */
 static void release(struct vyre_io *io)
 {
-	stop_listening(io);
 	vyre_io_table_finish(&io->table);
 	vyre_memory_unref(io->queue_memory);
 	vyre_memory_unref(io->frames_memory);
@@ -175,6 +174,7 @@ vyre_status vyre_io_create_on(const struct vyre_io_params *params, struct vyre_s
 	io->engine = engine;
 	status = start(io, params);
 	if (status != VYRE_OK) {
+		stop_listening(io); /* first: a worker may be kicking the engine */
 		if (io->engine && !engine)
 			io->engine->destroy(io->engine);
 		release(io);
