@@ -1,12 +1,12 @@
 /* cpu_ring.c - the workers of a live ring on the cpu: one thread a workgroup.
  *
  * In: a ring. Out: threads that call the kernel's entry until STOP. The entry returns for one of these reasons:
- *     STOP             the thread ends
+ *     STOP             the thread ends; the last closes the ring
  *     a host thread is asleep (NOTIFY)    the thread wakes all of them and calls again
  *     idleness (launch word LEFT = 1)     the kernel has counted itself in AWAY; the thread sleeps on the bell
  *     io was asked for (IO_ASKED)         the thread tells the ring's vyre_io and calls again
  *     work for others  (READY, AWAY)      the thread wakes one of them and calls again
- *     a SHUTDOWN slot has run (LEAVE)     the thread wakes the others and ends; the last closes the ring
+ *     a SHUTDOWN slot has run (LEAVE)     the thread wakes the others and ends, as for STOP
  *     any other        (a round limit, or a kernel that is broken) it calls again, after a rest if nothing moved
  *
  * No wake-up is lost. On seq_cst operations:
@@ -111,7 +111,7 @@ static void end(struct vyre_ring *ring, struct engine *engine)
 		vyre_ring_shut_down(ring, 0);
 	}
 	is_last = __atomic_sub_fetch(&engine->running, 1, __ATOMIC_SEQ_CST) == 0;
-	if (is_shut_down && is_last)
+	if (is_last) /* also of a stop: it may have timed out, and what has been suspended since then ends here */
 		vyre_ring_shut_down(ring, 1);
 	vyre_ring_notify(ring);
 	if (__atomic_sub_fetch(&engine->refs, 1, __ATOMIC_ACQ_REL) == 0)

@@ -8,7 +8,7 @@
 #include "bench_rig.h"
 #include "live.h"
 
-enum { OP_MARK = 0x100, OP_HOLD, OP_TURNS, OP_SLEEP, OP_SUM, OP_TREE, OP_SMALL = 0x20 };
+enum { OP_MARK = 0x100, OP_HOLD, OP_TURNS, OP_SLEEP, OP_SUM, OP_TREE, OP_LATE, OP_SMALL = 0x20 };
 enum { BYTES = 1 << 16, RESOURCE = 3 };
 
 struct live {
@@ -477,6 +477,30 @@ static void stop_ends_what_waits(void **state)
 	close_live(&l);
 }
 
+/* A handler outlives the stop, and suspends when nobody would go on with it. */
+static void what_suspends_after_a_stop_ends_too(void **state)
+{
+	struct vyre_result result;
+	vyre_ticket ticket;
+	uint32_t workers;
+	struct live l;
+	int i;
+
+	(void)state;
+	for (workers = 1; workers <= 2; workers++) {
+		open_live(&l, (struct vyre_ring_params){.slots = 8, .workers = workers, .idle_ns = 20000});
+		ticket = bench_publish(&l.bench, OP_LATE, 1, 3, 0);
+		for (i = 0; i < 20000 && __atomic_load_n(&l.bench.mark_words[3], __ATOMIC_ACQUIRE) == 0; i++)
+			usleep(1000);
+		assert_int_equal(vyre_ring_stop(l.bench.ring, 0, 0), VYRE_TIMEOUT);
+		bench_open_gate(&l.bench, 3);
+		assert_int_equal(vyre_wait(l.bench.ring, ticket, SECONDS(20), &result), VYRE_OK);
+		assert_int_equal(result.status, VYRE_SLOT_EMPTY);
+		assert_int_equal(vyre_ring_drain(l.bench.ring, SECONDS(20)), VYRE_OK);
+		close_live(&l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,6 +514,7 @@ int main(void)
 	    cmocka_unit_test(load_misses),
 	    cmocka_unit_test(a_shutdown_slot_ends_the_ring),
 	    cmocka_unit_test(stop_ends_what_waits),
+	    cmocka_unit_test(what_suspends_after_a_stop_ends_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
