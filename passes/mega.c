@@ -124,13 +124,13 @@ static void find_places(struct vyrec_mega *g)
 }
 
 /* What stands in the set may not have the name of a buffer of the template. A buffer is an interface: an error. A local
- * is not: another name. The template's own locals get fresh names at the import; its local arrays here. */
+ * is not: another name. The template's own locals get fresh names at the import; its local and shared arrays here. */
 static bool part_names(struct vyrec_mega *g)
 {
 	struct vyrec_module *m = g->m, *t = g->template;
 	for (vyrec_array a = 1; a < t->array_count; a++) {
 		const char *name = vyrec_name_text(t, t->arrays[a].name);
-		if (t->arrays[a].class_ == VYREC_CLASS_LOCAL) {
+		if (t->arrays[a].class_ == VYREC_CLASS_LOCAL || t->arrays[a].class_ == VYREC_CLASS_SHARED) {
 			t->arrays[a].name = vyrec_intern_z(t, vyrec_name_text(m, vyrec_fresh_name(m, name)));
 			continue;
 		}

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "passes/suspend.h"
+#include "runtime/abi/blob.h"
 #include "runtime/abi/opcode.h"
 
 /* One case. */
@@ -361,7 +362,7 @@ static vyrec_block take_body(struct maker *mk, struct vyrec_list *params)
 /* Arguments and body, entered again where it has left. The set's frames are as large as the largest. Points have numbers
  * of their own in the whole set: a host may write another opcode into a slot that waits, and what one handler has kept is
  * not what another one may take back. */
-static void split(struct vyrec_mega *g, vyrec_block block)
+static void split(struct vyrec_mega *g, const struct vyrec_handler_node *h, vyrec_block block)
 {
 	const struct vyrec_suspend_env env = {
 	    .points_before = g->shape.points,
@@ -380,6 +381,13 @@ static void split(struct vyrec_mega *g, vyrec_block block)
 	g->shape.points += info.points;
 	if (info.frame_words > g->shape.frame_words)
 		g->shape.frame_words = info.frame_words;
+	if (info.frame_words <= VYRE_BLOB_MAX_FRAME_WORDS)
+		return;
+	vyrec_diags_add(
+	    g->diags, VYREC_ERROR, "", h->loc,
+	    "`%s` keeps %u words while it is suspended; a frame has at most %d, keep large arrays in a buffer",
+	    vyrec_name_text(g->m, h->name), info.frame_words, VYRE_BLOB_MAX_FRAME_WORDS);
+	g->failed = true;
 }
 
 vyrec_block vyrec_mega_case(struct vyrec_mega *g, const struct vyrec_mega_site *site, vyrec_handler handler)
@@ -401,7 +409,7 @@ vyrec_block vyrec_mega_case(struct vyrec_mega *g, const struct vyrec_mega_site *
 	vyrec_list_free(&params);
 	vyrec_block block = vyrec_make_block(m, &once);
 	if (!mk.inner && g->frame_open)
-		split(g, block);
+		split(g, &h, block);
 	for (uint32_t i = 0; i < m->blocks[block].count; i++)
 		vyrec_list_push(&stmts, vyrec_block_stmt(m, block, i));
 	return vyrec_make_block(m, &stmts);

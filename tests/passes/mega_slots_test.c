@@ -363,6 +363,16 @@ static void what_does_not_fit_is_refused_by_name(void **state)
 	     {.feed = VYRE_FEED_SLOTS, .lanes = 4},
 	     3,
 	     "`reduce_add`: a worker calls"},
+	    {"  buffer b: u32[]\n" OP("a", "8",
+				      "var t: f64[4096]; var s: f64[4096]; t[1] = f64(1); s[2] = f64(2)\n"
+				      "var u: f64[4096]; var v: f64[4096]; u[b[3]] = f64(3); v[b[4]] = f64(4)\n"
+				      "var w: f64[4096]; var x: f64[4096]; w[b[5]] = f64(5); x[b[6]] = f64(6)\n"
+				      "var y: f64[4096]; var z: f64[4096]; y[b[7]] = f64(7); z[b[8]] = f64(8)\n"
+				      "let k = b[1]; yield\n"
+				      "b[k] = u32(s[k] + t[k] + u[k] + v[k] + w[k] + x[k] + y[k] + z[k])"),
+	     {.feed = VYRE_FEED_SLOTS},
+	     3,
+	     "`a` keeps 65537 words while it is suspended; a frame has at most 65536"},
 	    {"  buffer frames: u32[]\n" OP("a", "8", "yield"), {.feed = VYRE_FEED_SLOTS}, 2, "`frames`"},
 	    {"  buffer io_table: u32[]\n" OP("a", "8", ""),
 	     {.feed = VYRE_FEED_SLOTS, .features = VYRE_HAS_SERVICE},
@@ -373,7 +383,7 @@ static void what_does_not_fit_is_refused_by_name(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct vyrec_diags diags = {0};
 		struct vyrec_pass_options options = rows[i].options;
-		char text[512];
+		char text[1024];
 		snprintf(text, sizeof text, "set s {\n%s}\n", rows[i].body);
 		options.one_lane = options.lanes <= 1;
 		assert_null(mega_compile(text, &options, &diags));
@@ -393,6 +403,11 @@ static void names_of_other_shapes_are_free(void **state)
 				   "  buffer queue: u32[]\n"
 				   "  op a = 0x100 (at: u32) by lane { atomic_add(frames[at], 1); queue[at] = 2 }\n"
 				   "}\n";
+	/* what the scheduler keeps for itself is no buffer */
+	static const char of_a_worker[] = "set demo {\n"
+					  "  buffer worker: u32[]\n"
+					  "  op a = 0x100 (at: u32) by lane { yield; worker[at] = 2 }\n"
+					  "}\n";
 	struct mega g;
 	(void)state;
 	mega_open(&g, text, VYRE_FEED_SLOTS, VYRE_HAS_BUILTINS, 1, 8);
@@ -401,6 +416,12 @@ static void names_of_other_shapes_are_free(void **state)
 	mega_run(&g, 1, 1, 0);
 	assert_int_equal(g.frames[1], 1);
 	assert_int_equal(g.queue[1], 2);
+	mega_close(&g);
+	mega_open(&g, of_a_worker, VYRE_FEED_LIVE, 0, 1, 8);
+	MEGA_PUT(&g, 0, 0x100, 0, 1);
+	g.control[g.control[VYRE_CONTROL_EXT_BASE] + VYRE_LIVE_TAIL] = 1;
+	mega_run(&g, 4, 1, 0);
+	assert_int_equal(((uint32_t *)mega_data(&g, "worker"))[1], 2);
 	mega_close(&g);
 }
 
