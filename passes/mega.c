@@ -290,7 +290,7 @@ static void splice_handlers(struct vyrec_mega *g)
  * that is left in it. */
 static void settle_frame_need(struct vyrec_mega *g)
 {
-	if (g->shape.frame_words == 1) /* it lies in the record */
+	if (g->shape.frame_words <= vyrec_mega_inline_words(&g->shape)) /* they lie in the record */
 		g->shape.frame_words = 0;
 	for (vyrec_expr e = g->exprs + 1; e < g->exprs + g->template->expr_count; e++)
 		if (g->m->exprs[e].kind == VYREC_EXPR_CONST)

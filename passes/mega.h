@@ -43,6 +43,8 @@ struct vyrec_mega_shape {
 	unsigned points;      /* likewise */
 };
 
+/* Live words that a record has room for; a handler that keeps more takes a frame. */
+uint32_t vyrec_mega_inline_words(const struct vyrec_mega_shape *shape);
 /* The template of a shape as a module with one program, its constants literals and its locations 0. NULL: the parts do
  * not fit together, which is a bug; it is among the diagnostics. */
 struct vyrec_module *vyrec_mega_template(const struct vyrec_mega_shape *shape, struct vyrec_diags *diags);

@@ -248,6 +248,14 @@ static void settle(struct vyrec_module *t)
 		t->stmts[i].loc = 0;
 }
 
+/* The words of a record from DATA on. A task's one word is DATA, more are a frame's; and where slots ask for bytes the others
+ * are their requests. */
+uint32_t vyrec_mega_inline_words(const struct vyrec_mega_shape *shape)
+{
+	return shape->feed == VYRE_FEED_LIVE && !(shape->features & VYRE_HAS_IO) ? VYRE_RECORD_WORDS - VYRE_RECORD_DATA
+										 : 1;
+}
+
 /* Does one of the parts hold the feed's body? */
 static bool has_body(const struct vyrec_mega_shape *shape)
 {
@@ -280,6 +288,7 @@ struct vyrec_module *vyrec_mega_template(const struct vyrec_mega_shape *shape, s
 	fprintf(f, "program %s workgroup(%u) {\n", shape->name, shape->lanes);
 	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
 		fprintf(f, "const %s: u32 = %u\n", constants[i].name, constants[i].value);
+	fprintf(f, "const FRAME_INLINE: u32 = %u\n", vyrec_mega_inline_words(shape));
 	fprintf(f, "const FRAME_NEED: u32 = 0\n"); /* known when the handlers are in their cases: mega.c */
 	print_faults(f);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -242,14 +242,15 @@ void vyre_ring_unref(struct vyre_ring *ring)
 static int is_unclaimed(uint32_t status, int all_left)
 {
 	return status == VYRE_SLOT_PUBLISHED || status == VYRE_SLOT_REQUEUE || status == VYRE_SLOT_YIELD ||
-	       status == VYRE_SLOT_WAIT_IO || (all_left && status == VYRE_SLOT_CANCELLING);
+	       status == VYRE_SLOT_WAIT_IO ||
+	       (all_left && (status == VYRE_SLOT_CLAIMED || status == VYRE_SLOT_CANCELLING));
 }
 
 /* Slots that nobody has claimed, suspended ones among them, end as EMPTY, and those who wait for them are told. By
  * compare-exchange: a worker that has not left may still claim. What they had spawned goes with the kernel. */
 static void cancel_unclaimed(struct vyre_ring *ring)
 {
-	/* What was asked to end may be in a handler's hands. */
+	/* What is claimed lies in a ready ring, or is in a handler's hands. */
 	int all_left = ring->device->fns->ring_running(ring) == 0;
 	uint32_t cancelled = 0, i;
 

@@ -37,7 +37,7 @@
 /* A record: all zero while its slot runs for the first time, or not at all. A line each: neighbours run elsewhere. */
 #define VYRE_RECORD_FIELDS(X) \
 	X(PC,       0, "the suspension point to go on from; 0 = the start") \
-	X(DATA,     1, "the one live word; WAIT END: the fault code") \
+	X(CANCEL,   1, "nonzero: ends as FAULT 9 when it is run next") \
 	X(WAIT,     2, "VYRE_WAIT_*; IO: and the entry + 1, times 256") \
 	X(UNTIL,    3, "WAIT EPOCH: the epoch; FENCE: places still to look at; END: the fault's detail") \
 	X(ORDER,    4, "priority + 1 in the device's order; 0 = by the slot's place") \
@@ -45,7 +45,7 @@
 	X(CHILDREN, 6, "slots that it spawned and that have not retired; bit 31: it waits for them") \
 	X(PARENT,   7, "slot index + 1 of the spawner; 0 = none") \
 	X(FRAME,    8, "index + 1 of its frame; 0 = none") \
-	X(CANCEL,   9, "nonzero: ends as FAULT 9 when it is run next") \
+	X(DATA,     9, "the first live words: one, or up to seven with the request's; WAIT END: the fault code") \
 	X(REQUEST, 10, "six words, VYRE_REQUEST_*: what to ask the host for when an io entry is free")
 
 #define VYRE_REQUEST_FIELDS(X) \

@@ -124,7 +124,7 @@ enum {
 
 #define VYRE_SLOT_STATUS_LIST(X) \
 	X(EMPTY, 0) X(PUBLISHED, 1) X(CLAIMED, 2) X(DONE, 3) X(WAIT_IO, 4) X(YIELD, 5) X(REQUEUE, 6) X(FAULT, 7)
-/* Ours, the device's alone: CLAIMED, WAIT_IO, YIELD or REQUEUE, and asked to end (COMMAND CANCEL). A mark beside STATUS
+/* Ours, the device's alone: CLAIMED, WAIT_IO or REQUEUE, and asked to end (COMMAND CANCEL). A mark beside STATUS
  * could outlive the slot that it was meant for. */
 enum { VYRE_SLOT_CANCELLING = 8 };
 

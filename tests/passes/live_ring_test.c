@@ -54,6 +54,7 @@ static const struct {
     {"STARVATION_LIMIT", 16},
     {"SLOT_CANCELLING", VYRE_SLOT_CANCELLING},
     {"RECORD_CANCEL", VYRE_RECORD_CANCEL},
+    {"RECORD_PARENT", VYRE_RECORD_PARENT},
 };
 
 static const char head_text[] =
@@ -62,8 +63,7 @@ static const char head_text[] =
     "buffer words: u32[]\n"
     "buffer out: live u32[]\n"
     "buffer launch: u32[8]\n"
-    "fn record_set(slot_index: u32, word: u32, value: u32) { atomic_store(out[1], value) }\n"
-    "fn child_spawned(parent: u32, child: u32) { atomic_add(out[2], 1) }\n";
+    "fn record_set(slot_index: u32, word: u32, value: u32) { atomic_store(out[4], value) }\n";
 
 struct rig {
 	struct vyrec_module *module;
@@ -135,7 +135,7 @@ static const char pass_on[] = "  if workgroup_id(0) == 0 {\n"
 			      "    if ring < QUEUE_READY {\n"
 			      "      let count = ring_pop(ring, 5)\n"
 			      "      for k in 0 .. count {\n"
-			      "        let slot_index = worker[WORKER_TAKEN + k]\n"
+			      "        let slot_index = popped[k]\n"
 			      "        words[slot_index] = words[slot_index] + 1\n"
 			      "        if words[slot_index] == 20 { atomic_add(out[0], 1) } else { ring_push(1 + "
 			      "(slot_index + words[slot_index]) % 2, slot_index) }\n"
@@ -167,9 +167,9 @@ static void every_slot_has_one_owner(void **state)
 static const char in_order[] = "  for i in 0 .. 44 { ring_push(3, 43 - i) }\n"
 			       "  atomic_store(out[0], ring_count(3))\n"
 			       "  atomic_store(out[1], ring_pop(3, 100))\n"
-			       "  for k in 0 .. 16 { words[k] = worker[WORKER_TAKEN + k] }\n"
+			       "  for k in 0 .. 16 { words[k] = popped[k] }\n"
 			       "  atomic_store(out[2], ring_pop(3, 3))\n"
-			       "  words[20] = worker[WORKER_TAKEN]\n"
+			       "  words[20] = popped[0]\n"
 			       "  atomic_store(out[3], ring_pop(4, 3))\n"
 			       "  atomic_store(out[4], ready_choose(0, 0))\n"
 			       "  ring_push(0, 9)\n"
@@ -199,20 +199,22 @@ static void rings_are_queues(void **state)
 	close_rig(&rig);
 }
 
-/* Everyone takes room, writes where nobody else may, and gives it back. Never more than there is; what nobody holds at the
- * end can all be taken. */
-static const char take_room[] = "  for turn in 0 .. 60 {\n"
-				"    let a = spawned_take()\n"
-				"    let b = spawned_take()\n"
-				"    if a != 0 { words[a - 1] = words[a - 1] + 1 }\n"
-				"    if b != 0 {\n"
-				"      words[b - 1] = words[b - 1] + 1\n"
-				"      spawned_free(b - 1)\n"
-				"    } else {\n"
-				"      atomic_add(out[0], 1)\n"
-				"    }\n"
-				"    if a != 0 && turn % 2 == 0 { spawned_free(a - 1) }\n"
-				"  }\n";
+/* Everyone takes room, writes where nobody else may, and gives it back or keeps it. */
+static const char take_room[] =
+    "  for turn in 0 .. 60 {\n"
+    "    let a = spawn_open(0, 0, 0, 0)\n"
+    "    let b = spawn_open(0, 0, 0, 0)\n"
+    "    if a != 0 { words[a - 1] = words[a - 1] + 1 }\n"
+    "    if b != 0 {\n"
+    "      words[b - 1] = words[b - 1] + 1\n"
+    "      spawned_free(b - 1)\n"
+    "    } else {\n"
+    "      atomic_add(out[0], 1)\n"
+    "    }\n"
+    "    if a != 0 { if turn % 2 == 0 { spawned_free(a - 1) } else { atomic_add(out[3], 1) } }\n"
+    "    if turn % 5 == 0 { room_give() }\n"
+    "  }\n"
+    "  room_give()\n";
 
 static void room_is_taken_once(void **state)
 {
@@ -226,29 +228,33 @@ static void room_is_taken_once(void **state)
 		run(&rig, workers, seed);
 		for (unsigned i = 0; i < SPAWNED; i++)
 			used += rig.queue[bits + i / 32] >> i % 32 & 1;
-		/* each worker keeps 30 if it can */
-		assert_int_equal(used, workers * 30 < SPAWNED ? workers * 30 : SPAWNED);
+		assert_int_equal(used, rig.out[3]);
 		assert_int_equal(rig.queue[bits + 1] >> (SPAWNED - 32), 0);
-		if (workers == 1)
+		if (workers == 1) {
+			assert_int_equal(used, 30);
 			assert_int_equal(rig.out[0], 0);
-		else
+		} else {
 			assert_true(rig.out[0] > 0);
+		}
 		close_rig(&rig);
 	}
 }
 
 /* A child's words and arguments lie where its handler reads them. */
-static const char spawn_one[] = "  let taken = spawn_open(2, 0x105, 1, 7)\n"
-				"  for k in 0 .. 12 { spawn_word(taken, k, 50 + k) }\n"
-				"  spawn_push(taken)\n"
-				"  atomic_store(out[0], ring_pop(4, 16))\n"
-				"  atomic_store(out[1], worker[WORKER_TAKEN])\n"
-				"  for k in 0 .. 16 { words[k] = slot_word(worker[WORKER_TAKEN], k) }\n"
-				"  set_slot_word(3, 5, 77)\n"
-				"  slot_status_set(3, SLOT_YIELD)\n"
-				"  if slot_claim(3, SLOT_REQUEUE) || !slot_claim(3, SLOT_YIELD) { trap(2) }\n"
-				"  slot_leave(3, SLOT_YIELD)\n"
-				"  flush_ready()\n";
+static const char spawn_one[] =
+    "  let taken = spawn_open(2, 0x105, 1, 7)\n"
+    "  for k in 0 .. 12 { spawn_word(taken, k, 50 + k) }\n"
+    "  spawn_push(taken)\n"
+    "  atomic_store(out[2], worker[WORKER_CHILDREN])\n"
+    "  push_pending()\n"
+    "  atomic_store(out[0], ring_pop(4, 16))\n"
+    "  atomic_store(out[1], popped[0])\n"
+    "  for k in 0 .. 16 { words[k] = slot_word(popped[0], k) }\n"
+    "  set_slot_word(3, 5, 77)\n"
+    "  slot_status_set(3, SLOT_REQUEUE)\n"
+    "  if slot_claim(3, SLOT_PUBLISHED) || !slot_claim(3, SLOT_REQUEUE) || !slot_claim(3, SLOT_CLAIMED) { trap(2) }\n"
+    "  slot_leave(3, SLOT_WAIT_IO)\n"
+    "  flush_ready()\n";
 
 static void spawned_slots_have_words(void **state)
 {
@@ -264,7 +270,7 @@ static void spawned_slots_have_words(void **state)
 	for (unsigned k = 0; k < VYRE_SLOT_ARGS; k++)
 		assert_int_equal(rig.words[VYRE_SLOT_WORD_ARG0 + k], 50 + k);
 	assert_int_equal(rig.ring[3 * VYRE_SLOT_WORDS + 5], 77);
-	assert_int_equal(rig.ring[3 * VYRE_SLOT_WORDS], VYRE_SLOT_YIELD);
+	assert_int_equal(rig.ring[3 * VYRE_SLOT_WORDS], VYRE_SLOT_WAIT_IO);
 	assert_int_equal(rig.control[64 + VYRE_LIVE_READY], 1);
 	close_rig(&rig);
 }

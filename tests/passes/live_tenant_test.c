@@ -141,7 +141,7 @@ static void suspended_and_spawned_slots(void **state)
 	rig.launch[VYRE_LAUNCH_ROUND_LIMIT] = 1;
 	live_run(&rig, 1, 0);
 	rig.launch[VYRE_LAUNCH_ROUND_LIMIT] = 0;
-	assert_int_equal(turns[0], VYRE_SLOT_YIELD);
+	assert_int_equal(turns[0], VYRE_SLOT_CLAIMED);
 	rig.control[VYRE_CONTROL_TENANT_MASK + 1] = 0;
 	live_configured(&rig);
 	live_drain(&rig, 2, 3);

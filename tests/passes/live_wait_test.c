@@ -273,7 +273,7 @@ static void cancelled_in_every_state(void **state)
 
 		slot = live_publish(&rig, 0x101, 1, 0, 1000000); /* in a ready ring */
 		a_round(&rig);
-		assert_int_equal(slot[0], VYRE_SLOT_YIELD);
+		assert_int_equal(slot[0], VYRE_SLOT_CLAIMED);
 		live_cancel(&rig, slot);
 		RUN;
 		is_cancelled(slot);
