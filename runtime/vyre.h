@@ -196,9 +196,11 @@ struct vyre_ring_params {
 	uint32_t first_position;    /* where the 32-bit position counters start; tests use 0xFFFFFF00 */
 	uint32_t flags;             /* VYRE_RING_* */
 	/* Sets whose handlers suspend or spawn; no use to others, who ignore them. At most 2^21 and 2^20. */
-	uint32_t frames;            /* suspended slots with more than one live word at a time; 0 = all of them. When none
-				     * is left, the slot that needs one ends as FAULT 10 */
-	uint32_t spawned;           /* spawned slots at a time; 0 = as many as slots */
+	uint32_t frames;            /* suspended slots at a time with more live words than a record holds (7; 1 in sets
+				     * that ask for bytes); 0 = all of them. When none is left, the slot that needs one
+				     * ends as FAULT 10 */
+	uint32_t spawned;           /* spawned slots at a time; 0 = as many as slots. With room for 256 a worker or
+				     * more, each may hold that of 31 until its batch has ended */
 };
 enum {
 	VYRE_RING_PIN = 1, /* cpu: pin worker i to processor i + 1 (mod the processors) */

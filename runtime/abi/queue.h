@@ -19,7 +19,7 @@
 
 #define VYRE_FRAMES_FIELDS(X) \
 	X(RECORDS,      0, "records: slots of the ring, and spawned ones") \
-	X(FRAMES,       1, "frames; a suspended slot with more than one live word holds one") \
+	X(FRAMES,       1, "frames; a suspended slot with more live words than its record has room for holds one") \
 	X(FRAME_WORDS,  2, "words of a frame; at least the unit's frame_words") \
 	/* the device's */ \
 	X(ROUND,       16, "priority feed: rounds of its fastest worker, the clock of AGE") \

@@ -110,7 +110,7 @@ static void a_tree_of_spawned_slots(void **state)
 	vyre_ticket root;
 
 	(void)state;
-	open_live(&b, (struct vyre_ring_params){.slots = 16, .spawned = 1 << 16});
+	open_live(&b, (struct vyre_ring_params){.slots = 16, .spawned = (1 << 16) + 64});
 	root = publish(&b, b.publisher, TREE, 0, 15);
 	ends(&b, root, NULL);
 	assert_int_equal(mark(&b, 0), 65535); /* all of them before the root ended */
