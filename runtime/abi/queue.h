@@ -7,9 +7,9 @@
  *   free frames  one bit each, set = in use            free spawned one bit each, set = in use
  *   frames       FRAME_WORDS words each
  *
- * Both lie in device memory. The host writes the header's words before the kernel starts and nothing afterwards; every
- * other word is the device's and starts at zero. Slot indices from RING_SLOTS on name spawned slots. A kernel checks
- * the header against the buffers' lengths once, and believes it from then on.
+ * Both lie in device memory. The host writes the first words of the header before the kernel starts and nothing
+ * afterwards; every other word is the device's and starts at zero. Slot indices from RING_SLOTS on name spawned slots.
+ * A kernel checks the header against the buffers' lengths once, and believes it from then on.
  */
 #ifndef VYRE_ABI_QUEUE_H
 #define VYRE_ABI_QUEUE_H

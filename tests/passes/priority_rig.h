@@ -12,7 +12,7 @@ static const char set_text[] =
     "    loop { if atomic_load(order[2]) != 0 { break }; relax }\n"
     "  }\n"
     "}\n";
-enum { MARK = 0x100, HOLD, MOVE, WAIT, TURNS };
+enum { MARK = 0x100, HOLD, MOVE, WAIT, TURNS, HIDE };
 
 static uint32_t *order; /* the set's buffer */
 

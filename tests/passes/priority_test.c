@@ -14,6 +14,7 @@ static const char stopping_text[] =
     "  }\n"
     "  op wait = 0x103 (epoch: u32) by lane { pause(epoch); let ticket = atomic_add(order[0], 1); result(0, ticket) }\n"
     "  op turns = 0x104 (n: u32) by lane { for i in 0 .. n { yield }; result(0, n) }\n"
+    "  op hide = 0x105 () by lane { requeue(4); pause(9) }\n"
     "}\n";
 
 static void no_slot_is_out_of_its_place(struct scan *s)
@@ -349,14 +350,18 @@ static void a_new_slot_in_an_old_ones_place_starts_anew(void **state)
 		struct scan s;
 		open_set(&s, machine, stopping_text, 20);
 		s.control[VYRE_CONTROL_TENANT_MASK + 1] = 0;
-		publish(&s, 1, WAIT, 5);
-		scan_run(&s, 1, 0);
+		publish(&s, 1, HIDE, 5);
+		scan_run(&s, 0, 20);
+		assert_int_equal(scan_slot(&s, 1)[0], VYRE_SLOT_WAIT_IO);
 		assert_int_not_equal(scan_record(&s, 1, VYRE_RECORD_PC), 0);
+		assert_int_equal(claims_at(&s, VYRE_PRIORITY_IDLE), 1);
 		publish(&s, 1, TURNS, 3);
 		scan_run(&s, 0, 20);
 		assert_int_equal(ticket(&s, 1), 3);
-		assert_int_equal(order[0], 0);
-		assert_int_equal(scan_record(&s, 1, VYRE_RECORD_PC), 0);
+		assert_int_equal(claims_at(&s, VYRE_PRIORITY_CRITICAL),
+				 1 + 4); /* where it lies, not where the old one went */
+		assert_int_equal(claims_at(&s, VYRE_PRIORITY_IDLE), 1);
+		no_slot_is_out_of_its_place(&s);
 		scan_close(&s);
 	}
 }
