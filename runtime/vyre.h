@@ -331,7 +331,7 @@ struct vyre_ring_stats {
 	uint32_t last_fault_slot, last_fault_code, last_fault_detail; /* of the last detached fault */
 	uint64_t detached_faults;
 	uint64_t wakes;    /* times a publisher woke a sleeping worker */
-	uint32_t parked;   /* slots of masked tenants, or over their tenant's quota, now waiting in the ring */
+	uint32_t parked;   /* slots of masked tenants, over their tenant's quota, or without a free io entry, now waiting */
 	uint32_t ready;    /* suspended slots that may go on, and spawned ones; by the kernel's count */
 	uint32_t waiting;  /* suspended slots that wait for an epoch, for i/o, or for what they have spawned */
 	uint32_t shut_down; /* 1 = a SHUTDOWN slot has stopped the ring */

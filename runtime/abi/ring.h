@@ -77,7 +77,7 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(COMMAND_TAKEN,       68,  1, DEVICE, "last COMMAND that a worker took; by compare-exchange, so one serves it") \
 	/* line 3 */ \
 	X(AWAY,                96,  1, DEVICE, "workgroups that left for idleness; nonzero: a publisher must wake the device") \
-	X(PARKED,              97,  1, DEVICE, "slots held back (STATUS REQUEUE): masked, over quota, fences that wait") \
+	X(PARKED,              97,  1, DEVICE, "slots held back (STATUS REQUEUE): masked, over quota, fences and loads that wait") \
 	X(PARKED_QUOTA,        98,  1, DEVICE, "those of PARKED that may go on when something has retired") \
 	/* line 4: apart from TAIL, which every publish writes */ \
 	X(NOTIFY,             128,  1, HOST,   "host threads asleep until something retires; a cpu kernel returns to wake them") \

@@ -392,6 +392,56 @@ static void handlers_load(void **state)
 	}
 }
 
+/* More loads than there are io entries, and nobody who serves them yet: the workers sleep, and every load ends later. */
+static void loads_without_an_entry_wait(void **state)
+{
+	enum { SLOTS = 64, LOADS = 60 };
+	struct vyre_ring_stats stats;
+	vyre_ticket tickets[LOADS];
+	uint32_t workers, i, k;
+
+	(void)state;
+	for (workers = 1; workers <= 3; workers++) {
+		struct vyre_result result;
+		struct live l;
+
+		open_live(&l, (struct vyre_ring_params){.slots = SLOTS, .workers = workers, .idle_ns = 20000});
+		for (i = 0; i < LOADS; i++)
+			tickets[i] = publish_sum(&l, l.bench.publisher, i, 16, 16 * i);
+		for (i = 0; i < 20000; i++) {
+			vyre_ring_get_stats(l.bench.ring, &stats);
+			if (stats.sleeping == workers && stats.parked == LOADS - VYRE_IO_DEVICE_ENTRIES)
+				break;
+			usleep(1000);
+		}
+		assert_int_equal(stats.sleeping, workers);
+		assert_int_equal(stats.waiting, VYRE_IO_DEVICE_ENTRIES);
+		assert_int_equal(stats.parked, LOADS - VYRE_IO_DEVICE_ENTRIES);
+		for (i = 0; i < LOADS; i += 10) { /* with an entry and without one */
+			assert_int_equal(vyre_cancel(l.bench.ring, tickets[i], SECONDS(20)), VYRE_OK);
+			assert_int_equal(vyre_wait(l.bench.ring, tickets[i], SECONDS(20), &result), VYRE_FAULT);
+			assert_int_equal(result.fault_code, VYRE_FAULT_CANCELLED);
+		}
+		serve(&l, 0);
+		for (i = 0; i < LOADS; i++) {
+			uint32_t total = 0;
+			vyre_status status;
+
+			if (i % 10 == 0)
+				continue;
+			for (k = 0; k < 16; k++)
+				total += pattern(i + k);
+			status = vyre_wait(l.bench.ring, tickets[i], SECONDS(20), &result);
+			if (status == VYRE_FAULT) /* served before there was a grant */
+				assert_int_equal(result.fault_detail, EBADF);
+			else
+				assert_int_equal(status, VYRE_OK);
+			assert_int_equal(result.words[0], status == VYRE_OK ? total : VYRE_FAULT_IO);
+		}
+		close_live(&l);
+	}
+}
+
 static void load_misses(void **state)
 {
 	struct vyre_load_miss miss = {.resource = RESOURCE, .offset = 100, .bytes = 50, .destination_offset = 10};
@@ -511,6 +561,7 @@ int main(void)
 	    cmocka_unit_test(quotas_hold),
 	    cmocka_unit_test(slots_of_every_kind_are_cancelled),
 	    cmocka_unit_test(handlers_load),
+	    cmocka_unit_test(loads_without_an_entry_wait),
 	    cmocka_unit_test(load_misses),
 	    cmocka_unit_test(a_shutdown_slot_ends_the_ring),
 	    cmocka_unit_test(stop_ends_what_waits),
