@@ -351,6 +351,38 @@ static void a_buffer_may_be_shorter_in_the_next_launch(void **state)
 	}
 }
 
+/* What a host has taken away is in flight no more: not for a tenant at its quota either. */
+static void a_slot_that_was_taken_away_is_not_in_flight(void **state)
+{
+	static const unsigned feeds[] = {VYRE_FEED_SLOTS, VYRE_FEED_PRIORITY, VYRE_FEED_TASKS};
+	(void)state;
+	for (size_t w = 0; w < MEGA_WIDTHS; w++)
+		for (size_t f = 0; f < 3; f++) {
+			struct mega g;
+			mega_open(&g,
+				  "set demo {\n  op slow = 0x100 (n: u32) by lane { for i in 0 .. n { yield }; "
+				  "result(0, n + 1) }\n}\n",
+				  feeds[f], 0, mega_widths[w], 8);
+			const uint32_t *retired =
+			    &g.control[g.control[VYRE_CONTROL_EXT_BASE] + VYRE_LIVE_TENANT_RETIRED];
+			g.control[VYRE_CONTROL_TENANT_QUOTA + 1] = 1;
+			for (uint32_t turn = 0; turn < 4; turn++) {
+				MEGA_PUT(&g, 3, 0x100, 1, 1000000);
+				mega_run(&g, 20, 2, turn);
+				assert_int_equal(mega_slot(&g, 3)[0], VYRE_SLOT_YIELD);
+				assert_int_equal(g.control[VYRE_CONTROL_TENANT_FAIRNESS + 1] - retired[1], 1);
+			}
+			MEGA_PUT(&g, 3, 0x100, 1, 5);
+			MEGA_PUT(&g, 6, 0x100, 1, 6);
+			mega_run_until(&g, 2, 2, 9);
+			assert_int_equal(mega_args(&g, 3)[0], 6);
+			assert_int_equal(mega_args(&g, 6)[0], 7);
+			assert_int_equal(g.control[VYRE_CONTROL_TENANT_FAIRNESS + 1], retired[1]);
+			mega_assert_clear(&g);
+			mega_close(&g);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +398,7 @@ int main(void)
 	    cmocka_unit_test(a_lying_header_stops_the_kernel),
 	    cmocka_unit_test(a_status_without_a_record_starts_a_slot),
 	    cmocka_unit_test(a_buffer_may_be_shorter_in_the_next_launch),
+	    cmocka_unit_test(a_slot_that_was_taken_away_is_not_in_flight),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
