@@ -113,8 +113,16 @@ static vyrec_expr splice_body(struct inliner *in, struct vyrec_list *body, const
 static bool fits(struct inliner *in, const struct vyrec_fn_node *fn, vyrec_loc loc)
 {
 	const struct vyrec_module *m = in->lifter.m;
+	const struct vyrec_unit_node *unit = &m->units[fn->unit];
 	const char *name = vyrec_name_text(m, fn->name);
-	if (m->expr_count + m->stmt_count > VYREC_MAX_NODES)
+	bool full = m->expr_count + m->stmt_count > VYREC_MAX_NODES;
+	if (full && unit->feed) /* a fn of the scheduler means nothing to the user */
+		vyrec_diags_add(
+		    in->diags, VYREC_ERROR, "", unit->loc,
+		    "the scheduler around the ops of `%s` grows past %d statements and expressions; move ops "
+		    "to another set, or let them suspend and spawn at fewer places",
+		    vyrec_name_text(m, unit->name), VYREC_MAX_NODES);
+	else if (full)
 		vyrec_diags_add(
 		    in->diags, VYREC_ERROR, "", loc,
 		    "the module grows past %d statements and expressions when `%s` is inlined; call it less "

@@ -1,4 +1,6 @@
 /* mega_slots_test.c - the slots feed: tenants, fences, fused sets, a set's own workspace; what is refused. */
+#include <stdio.h>
+
 #include "mega_rig.h"
 
 enum { SLOTS = 48, MARK = 0x100, SLOW = 0x101, FENCE = 7 };
@@ -395,6 +397,32 @@ static void what_does_not_fit_is_refused_by_name(void **state)
 	}
 }
 
+/* The limit of a module, met by what stands around each of very many points: said of the set, not of what is inside. */
+static void too_many_points_are_refused_by_the_sets_name(void **state)
+{
+	const struct vyrec_pass_options options = {.feed = VYRE_FEED_SLOTS, .one_lane = true};
+	struct vyrec_diags diags = {0};
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *f = open_memstream(&text, &bytes);
+	(void)state;
+	fprintf(f, "set heavy {\n  buffer b: u32[]\n");
+	for (unsigned op = 0; op < 1000; op++) {
+		fprintf(f, "  op o%u = %u (n: u64, k: u64) by lane {\n", op, 0x100 + op);
+		for (unsigned point = 0; point < 6; point++)
+			fprintf(f, "    yield; b[%u] = u32(n + k)\n", point);
+		fprintf(f, "  }\n");
+	}
+	fprintf(f, "}\n");
+	fclose(f);
+	assert_null(mega_compile(text, &options, &diags));
+	assert_int_equal(diags.errors, 1);
+	assert_int_equal(VYREC_LOC_LINE(diags.items[0].loc), 1);
+	assert_non_null(strstr(diags.items[0].message, "around the ops of `heavy` grows past"));
+	vyrec_diags_finish(&diags);
+	free(text);
+}
+
 /* The names of buffers that a set has no use for are free. */
 static void names_of_other_shapes_are_free(void **state)
 {
@@ -442,6 +470,7 @@ int main(void)
 	    cmocka_unit_test(a_sets_workspace_is_called),
 	    cmocka_unit_test(a_dispatch_needs_no_guard),
 	    cmocka_unit_test(what_does_not_fit_is_refused_by_name),
+	    cmocka_unit_test(too_many_points_are_refused_by_the_sets_name),
 	    cmocka_unit_test(names_of_other_shapes_are_free),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
