@@ -101,6 +101,33 @@ static void a_task_ends_after_its_children(void **state)
 	}
 }
 
+/* A parent that waits is in flight; what it waits for needs no unit of its tenant's quota. */
+static void a_child_needs_no_unit_of_the_quota(void **state)
+{
+	(void)state;
+	SCAN_ON_EVERY_MACHINE(machine)
+	{
+		for (uint32_t quota = 1; quota < 3; quota++) {
+			struct scan s;
+			open_set(&s, machine, tree_text, 60);
+			const uint32_t *retired =
+			    &s.control[s.control[VYRE_CONTROL_EXT_BASE] + VYRE_LIVE_TENANT_RETIRED];
+			s.control[VYRE_CONTROL_TENANT_QUOTA] = quota;
+			put(&s, 0, 0x100, 10, 8, 0);
+			put(&s, 3, 0x100, 20, 8, 0);
+			put(&s, 6, 0x101, 3, 0, 0);
+			drain(&s);
+			for (uint32_t i = 0; i < 9; i += 3) /* of one tenant */
+				assert_int_equal(word(&s, i, 0), VYRE_TASK_DONE);
+			assert_int_equal(out[0], 10 * 8 + 20 * 8 + 2 * 28);
+			assert_int_equal(s.control[VYRE_CONTROL_TENANT_FAIRNESS], 3);
+			assert_int_equal(retired[0], 3);
+			no_record_is_left(&s);
+			scan_close(&s);
+		}
+	}
+}
+
 static void no_room_is_a_fault(void **state)
 {
 	(void)state;
@@ -190,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tasks_spawn_tasks),
 	    cmocka_unit_test(a_task_ends_after_its_children),
+	    cmocka_unit_test(a_child_needs_no_unit_of_the_quota),
 	    cmocka_unit_test(no_room_is_a_fault),
 	    cmocka_unit_test(a_host_ends_tasks_of_a_family),
 	    cmocka_unit_test(a_place_with_a_record_is_not_taken),
