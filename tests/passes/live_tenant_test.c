@@ -160,6 +160,34 @@ static void suspended_and_spawned_slots(void **state)
 	live_close(&rig);
 }
 
+/* A host thread sleeps, so a worker returns after every batch: what it has not yet looked at, the next launch does. */
+static void a_return_forgets_nobody(void **state)
+{
+	(void)state;
+	for (unsigned t = 0; t < 2; t++) {
+		struct live_rig rig;
+		live_open(&rig, texts[t], (struct live_params){.slots = 64});
+		rig.control[VYRE_CONTROL_TENANT_MASK + 1] = 0;
+		rig.control[VYRE_CONTROL_TENANT_QUOTA + 2] = 0;
+		for (unsigned i = 0; i < 60; i++)
+			live_publish(&rig, 0x100, 1 + i % 2, i % 2, 1);
+		live_drain(&rig, 1, 0);
+		assert_int_equal(rig.live[VYRE_LIVE_PARKED], 60);
+		rig.control[VYRE_CONTROL_TENANT_MASK + 1] = 1;
+		rig.control[VYRE_CONTROL_TENANT_QUOTA + 2] = 3;
+		live_configured(&rig);
+		rig.live[VYRE_LIVE_NOTIFY] = 1;
+		rig.launch[VYRE_LAUNCH_IDLE_LIMIT] = 20;
+		for (unsigned i = 0; i < 100 && !rig.launch[VYRE_LAUNCH_LEFT]; i++)
+			live_run(&rig, 1, 0);
+		assert_int_equal(rig.out[0], 30);
+		assert_int_equal(rig.out[1], 30);
+		rig.live[VYRE_LIVE_AWAY] = 0;
+		live_is_clean(&rig);
+		live_close(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +196,7 @@ int main(void)
 	    cmocka_unit_test(a_quota_below_what_is_in_flight),
 	    cmocka_unit_test(quota_zero_waits_for_a_change),
 	    cmocka_unit_test(suspended_and_spawned_slots),
+	    cmocka_unit_test(a_return_forgets_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
