@@ -443,7 +443,8 @@ struct vyre_io_params {
 };
 enum { VYRE_IO_PREAD = 1 }; /* pread and pwrite in threads, as where io_uring is refused */
 
-/* Errors: INVALID (the set asks for nothing, the ring has a service already, buffers too small), STALE, UNSUPPORTED
+/* Serves from here on: what has been asked for before the first grant ends with EBADF, so grant before you publish what
+ * asks. Errors: INVALID (the set asks for nothing, the ring has a service already, buffers too small), STALE, UNSUPPORTED
  * (memory that the host cannot address), NOMEM, IO (no engine could be set up). */
 VYRE_CHECKED VYRE_API vyre_status vyre_io_create(const struct vyre_io_params *params, struct vyre_io **out);
 /* Ends: what is asked for and has not completed gets ECANCELED, what is asked for later waits. May block for a read that
