@@ -134,6 +134,17 @@ stage_fuzz() {
 	((${#names[@]})) || report 'fuzz: no fuzzer was built' 0 1 "$(date +%s%N)"
 }
 
+# The protocol's models, all rows of tests/model/configurations.
+stage_model() {
+	local start log=$LOG/model.log passed failed
+	start=$(date +%s%N)
+	tests/model/run.sh >"$log" 2>&1 </dev/null
+	read -r passed failed < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log")
+	[[ -n ${passed:-} ]] || passed=0 failed=1
+	((failed == 0)) || grep -A 5 '^FAILED' "$log" | sed 's/^/  | /' >&2
+	report 'protocol models, every state' "$passed" "$failed" "$start"
+}
+
 # Twice COUNT random handlers from two seeds, side by side.
 differential() {
 	local first rc=0
@@ -163,6 +174,7 @@ test_quick() {
 test_full() {
 	test_quick
 	stage ring-stress 'ring stress, 10,000,000 slots' build/tests/runtime_ring_stress_test 10000000
+	stage_model
 	stage differential '10,000 random handlers, cpu against interpreter' differential 5000
 	stage_build asan 'build with address and UB sanitizers' all &&
 		stage_ctest asan 'C tests, address and UB sanitizers' &&
