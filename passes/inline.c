@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "passes/lift.h"
-#include "passes/mega.h"
+#include "passes/mega/mega.h"
 
 /* A body nests at most VYREC_MAX_NESTING deep in the text; some levels are left for the passes behind this one. */
 enum { MAX_DEPTH = VYREC_MAX_TREE_DEPTH - VYREC_MAX_NESTING - 32 };

@@ -1,7 +1,7 @@
 /* shape.c - the table of shapes, and what a set must be to have one.
  *
  * Enters: a shape with its numbers, a set or none. Leaves: options for the pipeline, or errors that name what is missing.
- * Everything that makes shapes differ is in the rows of shape.h; what the parts of a kernel do with it is in mega_*.
+ * Everything that makes shapes differ is in the rows of shape.h; what the parts of a kernel do with it is in mega/
  */
 #include <string.h>
 

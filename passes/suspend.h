@@ -6,7 +6,7 @@
  */
 #ifndef VYREC_PASSES_SUSPEND_H
 #define VYREC_PASSES_SUSPEND_H
-#include "passes/mega.h"
+#include "passes/mega/mega.h"
 
 /* Where the handler will stand: locals and fns of the program that takes it over. */
 struct vyrec_suspend_env {

@@ -4,7 +4,7 @@
  *   byte 1        t, argument words of them all       byte 3 + 2i   where its arguments start, in words, from the first
  *   zero padding to a word: metadata_words = ceil((2 + 2n) / 4); then t argument words
  *
- * One decoder for both sides: the text of passes/mega_packed.vyre follows these functions line by line. n decides where
+ * One decoder for both sides: the text of passes/mega/packed.vyre follows these functions line by line. n decides where
  * the arguments start (vyre 0.6's device clamped n to 4 first, and so read the wrong ones), and no load leaves them:
  * what an op asks for behind argument word t is 0. Two ops may share words; an op sees its neighbour's when it asks for
  * more than it was given.

@@ -2,7 +2,7 @@
  *
  * The header words (state, op, tenant, priority) lie where a slot's do, and the states have the slot's numbers.
  * The six moves below are the host's, on a task that no kernel looks at; they change all of their words or, after an
- * error, none. (On the device a claim sets Running first: passes/mega_tasks.vyre.)
+ * error, none. (On the device a claim sets Running first: passes/mega/tasks.vyre.)
  */
 #ifndef VYRE_ABI_TASK_H
 #define VYRE_ABI_TASK_H

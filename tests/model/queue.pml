@@ -1,6 +1,6 @@
 /* queue.pml - the live feed with a queue: slots that yield, pause, load, fence, spawn, are masked, cancelled.
  *
- * Follows passes/mega_live_queue.vyre, mega_queue_wait.vyre, mega_queue_io.vyre and mega_records.vyre as ring.pml follows
+ * Follows passes/mega/live_queue.vyre, mega/queue_wait.vyre, mega/queue_io.vyre and mega/records.vyre as ring.pml follows
  * the plain feed; how positions, AWAY and the bell work is checked there, how a ring of indices works in ready.pml: here a
  * ring is a queue that is pushed and popped in one step, and after a ring of the bell one worker that is away calls again.
  * A turn begins with any of the three sources (the kernel goes round). After a batch the kernel may return and be called
@@ -137,7 +137,7 @@ proctype publisher(byte id; byte end)
 	od
 }
 
-/* ---- waiting: mega_queue_wait.vyre -------------------------------------------------------------------------------- */
+/* ---- waiting: mega/queue_wait.vyre -------------------------------------------------------------------------------- */
 
 /* From CLAIMED; what has been asked to end meanwhile stays CANCELLING. */
 inline slot_leave(s, to)
@@ -235,7 +235,7 @@ inline epoch_moved()
 	od
 }
 
-/* ---- io: mega_queue_io.vyre; one entry ---------------------------------------------------------------------------- */
+/* ---- io: mega/queue_io.vyre; one entry ---------------------------------------------------------------------------- */
 
 inline ask_host(s)
 {
@@ -286,7 +286,7 @@ inline io_completed()
 	fi
 }
 
-/* ---- run_claimed: mega_run.vyre ----------------------------------------------------------------------------------- */
+/* ---- run_claimed: mega/run.vyre ----------------------------------------------------------------------------------- */
 
 /* It has been asked to end while it was being held back: the canceller may have looked before it lay in the ring. */
 inline held_in_vain(s)

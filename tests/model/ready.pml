@@ -1,4 +1,4 @@
-/* ready.pml - the rings of slot indices in the queue: ring_push and ring_pop of passes/mega_queue.vyre.
+/* ready.pml - the rings of slot indices in the queue: ring_push and ring_pop of passes/mega/queue.vyre.
  *
  * In: two workers; as many records as the ring has cells. Each holds a record at first, pushes what it holds and pops
  * what it finds, TURNS times, up to two entries at once. Out: every interleaving. Who pops a record owns it, so a record

@@ -6,7 +6,7 @@
  *
  * Processes and the text that they follow
  *   publisher   runtime/publish.c: attempt, write_batch, commit          worker   device/cpu_ring.c: work, sleep_until_rung
- *   waiter      runtime/wait.c: vyre_ring_wait_until                              and the kernel: passes/mega_live.vyre
+ *   waiter      runtime/wait.c: vyre_ring_wait_until                              and the kernel: passes/mega/live.vyre
  *   masker      runtime/ring.c: vyre_ring_set_tenant                     stopper  runtime/ring.c: stop_workers
  * A futex: a sleeper is asleep from the step that finds the word unmoved until somebody wakes it; a wake-up of one takes
  * any one sleeper. Whether a word has moved since a thread read it is a bit per reader, so no counter grows.
@@ -223,7 +223,7 @@ proctype publisher(byte id; byte end)
 
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
 
-/* mega_run.vyre: run_claimed. The place is CLAIMED by this worker. */
+/* mega/run.vyre: run_claimed. The place is CLAIMED by this worker. */
 inline run_claimed(p)
 {
 	atomic {
@@ -272,7 +272,7 @@ calls:	/* cpu_ring.c: work */
 	fi;
 #endif
 
-turn:	/* mega_live.vyre: one turn of the loop */
+turn:	/* mega/live.vyre: one turn of the loop */
 #if defined(STOP1) || defined(STOP2)
 	if
 	:: atomic { stop == 2 -> goto returns }

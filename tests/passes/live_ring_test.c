@@ -1,4 +1,4 @@
-/* live_ring_test.c - the rings and the room for spawned slots of mega_queue.vyre, without the scheduler around them: small
+/* live_ring_test.c - the rings and the room for spawned slots of mega/queue.vyre, without the scheduler around them: small
  * programs whose workers pass slots on, under many interleavings, with the race detector on.
  *
  * Who owns a slot writes to it with plain stores. So a slot that two workers own, or one whose owner has not been told what
