@@ -36,6 +36,7 @@ void bench_size(void);
 
 double bench_now(void); /* seconds */
 void bench_pin(int cpu);
+void bench_unpin(void); /* before a ring is made: VYRE_RING_PIN counts among the processors that this thread may use */
 double bench_median(double *values, unsigned count); /* sorts them */
 double bench_percentile(const double *sorted, unsigned count, double percent);
 /* Ends the run with the loader's sentence unless the status is OK. */

@@ -24,7 +24,7 @@ void bench_pin(int cpu)
 }
 
 /* Every processor again. */
-static void unpin(void)
+void bench_unpin(void)
 {
 	cpu_set_t set;
 
@@ -121,7 +121,7 @@ void bench_ring_open(struct bench_ring_pair *pair, struct bench_set *set, uint32
 	struct vyre_slot slot = {.opcode = set->first_word, .priority = VYRE_PRIORITY_NORMAL, .arg_count = 1};
 	vyre_ticket ticket;
 
-	unpin(); /* VYRE_RING_PIN counts among the processors that this thread may use: worker 0 gets processor 1 */
+	bench_unpin(); /* VYRE_RING_PIN counts among the processors that this thread may use: worker 0 gets processor 1 */
 	bench_check(vyre_ring_create(&params, &pair->ring), "ring");
 	bench_pin(BENCH_PUBLISHER_CPU);
 	bench_check(vyre_publisher_create(pair->ring, 0, &pair->publisher), "publisher");

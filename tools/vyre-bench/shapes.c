@@ -191,6 +191,7 @@ static void open_live(struct live *live)
 	bench_check(vyre_kernel_create(live->device, &params, &live->kernel), "kernel");
 	struct vyre_ring_params ring = {
 	    .kernel = live->kernel, .slots = 4096, .workers = 1, .idle_ns = VYRE_FOREVER, .flags = VYRE_RING_PIN};
+	bench_unpin();
 	bench_check(vyre_ring_create(&ring, &live->ring), "ring");
 	bench_check(vyre_publisher_create(live->ring, 0, &live->publisher), "publisher");
 	bench_pin(BENCH_PUBLISHER_CPU);
