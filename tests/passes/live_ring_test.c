@@ -167,9 +167,9 @@ static void every_slot_has_one_owner(void **state)
 static const char in_order[] = "  for i in 0 .. 44 { ring_push(3, 43 - i) }\n"
 			       "  atomic_store(out[0], ring_count(3))\n"
 			       "  atomic_store(out[1], ring_pop(3, 100))\n"
-			       "  for k in 0 .. 16 { words[k] = popped[k] }\n"
+			       "  for k in 0 .. 32 { words[k] = popped[k] }\n"
 			       "  atomic_store(out[2], ring_pop(3, 3))\n"
-			       "  words[20] = popped[0]\n"
+			       "  words[40] = popped[0]\n"
 			       "  atomic_store(out[3], ring_pop(4, 3))\n"
 			       "  atomic_store(out[4], ready_choose(0, 0))\n"
 			       "  ring_push(0, 9)\n"
@@ -186,11 +186,11 @@ static void rings_are_queues(void **state)
 	open_rig(&rig, in_order, 0xFFFFFFFE);
 	run(&rig, 1, 0);
 	assert_int_equal(rig.out[0], 44);
-	assert_int_equal(rig.out[1], 16);
-	for (unsigned k = 0; k < 16; k++)
+	assert_int_equal(rig.out[1], 32);
+	for (unsigned k = 0; k < 32; k++)
 		assert_int_equal(rig.words[k], 43 - k);
 	assert_int_equal(rig.out[2], 3);
-	assert_int_equal(rig.words[20], 43 - 16);
+	assert_int_equal(rig.words[40], 43 - 32);
 	assert_int_equal(rig.out[3], 0);
 	assert_int_equal(rig.out[4], 3);
 	assert_int_equal(rig.out[5], 0);
