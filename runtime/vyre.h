@@ -257,7 +257,7 @@ VYRE_CHECKED VYRE_API vyre_status vyre_publish(struct vyre_publisher *publisher,
  * first two, else INVALID; flags, timeout, tickets, errors and threads are vyre_publish's.
  *
  * packed: up to 23 ops with opcodes up to 255 in one slot, run one after the other; their results go nowhere. INVALID too
- * when they need more than 12 words, or one of them suspends nothing but may not be packed (BATCH_FENCE, unknown). */
+ * when they need more than 12 words, or one of them may not be packed (BATCH_FENCE, one that the set has not). */
 VYRE_CHECKED VYRE_API vyre_status vyre_publisher_packed(struct vyre_publisher *publisher,
 							const struct vyre_packed_op *ops, uint32_t count,
 							uint32_t priority, uint32_t flags, uint64_t timeout_ns,
