@@ -20,6 +20,7 @@
 #include "runtime/abi/io.h"
 #include "runtime/abi/queue.h"
 #include "runtime/abi/task.h"
+#include "runtime/vyre.h"
 #include "tests/common/cpu_run.h"
 
 enum {
@@ -357,6 +358,22 @@ static void every_shape_runs_in_the_interpreter(void **state)
 				interpret(&scenes[i], lanes, workgroups, lanes + workgroups);
 }
 
+/* The ancestor's four come back whole, `once-control` only control; what the device keeps for itself never does. */
+static void check_read_back(const struct scene *scene, const struct vyre_blob *blob)
+{
+	static const char *const never[] = {"launch", "frames", "queue"};
+	struct vyre_blob_view view;
+	vyre_blob_get_view(blob, &view);
+	for (uint32_t i = 0; i < view.units[0].buffer_count; i++) {
+		const char *name = vyre_blob_string(blob, view.buffers[i].name);
+		bool comes = strcmp(scene->shape, "once-control") != 0 || !strcmp(name, "control");
+		for (size_t k = 0; k < sizeof never / sizeof *never; k++)
+			comes &= strcmp(name, never[k]) != 0;
+		assert_int_equal(view.buffers[i].readback_first, 0);
+		assert_int_equal(view.buffers[i].readback_bytes, comes ? UINT32_MAX : 0);
+	}
+}
+
 static void every_shape_runs_on_the_cpu(void **state)
 {
 	static struct image image;
@@ -376,6 +393,7 @@ static void every_shape_runs_on_the_cpu(void **state)
 		struct cpu_run run;
 		if (!cpu_run_open(&run, set, &options))
 			fail_msg("%s: %s", scene->shape, run.message);
+		check_read_back(scene, run.blob);
 		for (uint32_t workgroups = 1; workgroups <= 3; workgroups++) {
 			uint32_t fault[2];
 			make_image(&image, scene, workgroups);

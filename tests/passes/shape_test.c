@@ -105,33 +105,51 @@ static const struct pin {
 	unsigned feed, lanes;
 	unsigned has, lacks; /* features */
 	const char *buffers;
+	unsigned
+	    cases; /* opcodes that the kernel knows: the ops and ten built-ins; DFA_STEP needs a table, LOAD_MISS a host, and a
+			 * BATCH_FENCE has no meaning in `priority` */
 } pins[] = {
-    {"default", NULL, VYRE_FEED_SLOTS, 256, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE | VYRE_HAS_RECORDS, RING("4096")},
-    {"sharded", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE, RING("1024")},
-    {"sharded-slots", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE, RING("8000")},
-    {"once", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS | VYRE_HAS_ONCE, VYRE_HAS_CONTROL_REPORT, RING("8000")},
+    {"default", NULL, VYRE_FEED_SLOTS, 256, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE | VYRE_HAS_RECORDS, RING("4096"), 10},
+    {"sharded", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE, RING("1024"), 11},
+    {"sharded-slots", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE, RING("8000"), 11},
+    {"once", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS | VYRE_HAS_ONCE, VYRE_HAS_CONTROL_REPORT, RING("8000"), 11},
     {"once-control", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS | VYRE_HAS_ONCE | VYRE_HAS_CONTROL_REPORT, 0,
-     RING("8000")},
-    {"no-io", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_IO | VYRE_HAS_SERVICE, RING("1024")},
+     RING("8000"), 11},
+    {"no-io", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_IO | VYRE_HAS_SERVICE, RING("1024"), 11},
     {"io-service", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS | VYRE_HAS_SERVICE, VYRE_HAS_IO,
-     RING("1024") " io_source[0] io_destination[0] io_table[0]"},
+     RING("1024") " io_source[0] io_destination[0] io_table[0]", 11},
     {"miss", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS | VYRE_HAS_IO | VYRE_HAS_RECORDS, VYRE_HAS_SERVICE,
-     RING("8000") FRAMES},
+     RING("8000") FRAMES, 12},
     {"workspace",
      "set w { buffer space: u32[]\n fn workspace_bootstrap() { space[0] = 1 } op run = 0x100 () by lane { } }\n",
-     VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE, RING("8000") " space[0]"},
-    {"jit", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_FUSED, VYRE_HAS_BUILTINS, RING("1024")},
-    {"jit-slots", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_FUSED, VYRE_HAS_BUILTINS, RING("8000")},
-    {"priority", one_op, VYRE_FEED_PRIORITY, 64, VYRE_HAS_BUILTINS | VYRE_HAS_RECORDS, 0, RING("1024") FRAMES},
-    {"priority-slots", one_op, VYRE_FEED_PRIORITY, 64, VYRE_HAS_BUILTINS | VYRE_HAS_RECORDS, 0, RING("8000") FRAMES},
-    {"tasks", one_op, VYRE_FEED_TASKS, 64, VYRE_HAS_RECORDS, VYRE_HAS_BUILTINS, RING("8000") FRAMES},
+     VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE, RING("8000") " space[0]", 11},
+    {"jit", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_FUSED, VYRE_HAS_BUILTINS, RING("1024"), 0},
+    {"jit-slots", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_FUSED, VYRE_HAS_BUILTINS, RING("8000"), 0},
+    {"priority", one_op, VYRE_FEED_PRIORITY, 64, VYRE_HAS_BUILTINS | VYRE_HAS_RECORDS, 0, RING("1024") FRAMES, 10},
+    {"priority-slots", one_op, VYRE_FEED_PRIORITY, 64, VYRE_HAS_BUILTINS | VYRE_HAS_RECORDS, 0, RING("8000") FRAMES,
+     10},
+    {"tasks", one_op, VYRE_FEED_TASKS, 64, VYRE_HAS_RECORDS, VYRE_HAS_BUILTINS, RING("8000") FRAMES, 1},
     {"live", one_op, VYRE_FEED_LIVE, 1, VYRE_HAS_BUILTINS | VYRE_HAS_RECORDS | VYRE_HAS_QUEUE, 0,
-     "control[0] ring_buffer[0] debug_log[0] io_queue[0] launch[8] frames[0] queue[0]"},
+     "control[0] ring_buffer[0] debug_log[0] io_queue[0] launch[8] frames[0] queue[0]", 11},
     {"fixpoint",
      "set f { buffer current: u32[]\n buffer next: u32[]\n op step = 0x100 (i: u32) by lane { next[i] = current[i] } "
      "}\n",
-     VYRE_FEED_FIXPOINT, 64, 0, VYRE_HAS_BUILTINS, "changed[2] report[8] launch[8] current[0] next[0]"},
+     VYRE_FEED_FIXPOINT, 64, 0, VYRE_HAS_BUILTINS, "changed[2] report[8] launch[8] current[0] next[0]", 0},
 };
+
+/* The cases of the widest switch: what a slot's opcode chooses from. And is there a loop that only the kernel's own
+ * limits end, around it? */
+struct flow {
+	unsigned cases, loops;
+};
+
+static void count_flow(void *user, struct vyrec_module *m, vyrec_stmt s)
+{
+	struct flow *flow = user;
+	if (m->stmts[s].kind == VYREC_STMT_SWITCH && m->stmts[s].count > flow->cases)
+		flow->cases = m->stmts[s].count;
+	flow->loops += m->stmts[s].kind == VYREC_STMT_LOOP;
+}
 
 static void every_shape_is_what_its_row_says(void **state)
 {
@@ -160,6 +178,12 @@ static void every_shape_is_what_its_row_says(void **state)
 		assert_int_equal(unit->features & pins[i].has, pins[i].has);
 		assert_int_equal(unit->features & pins[i].lacks, 0);
 		assert_string_equal(buffers_of(m, 1), pins[i].buffers);
+		struct flow flow = {0};
+		const struct vyrec_walker walker = {count_flow, NULL, &flow};
+		vyrec_walk_block(m, unit->body, &walker);
+		if (flow.cases != pins[i].cases)
+			fail_msg("%s: %u cases, not %u", pins[i].shape, flow.cases, pins[i].cases);
+		assert_true(flow.loops >= 1);
 		vyrec_diags_finish(&diags);
 		vyrec_module_destroy(m);
 		if (set)
