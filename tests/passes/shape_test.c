@@ -105,9 +105,9 @@ static const struct pin {
 	unsigned feed, lanes;
 	unsigned has, lacks; /* features */
 	const char *buffers;
-	unsigned
-	    cases; /* opcodes that the kernel knows: the ops and ten built-ins; DFA_STEP needs a table, LOAD_MISS a host, and a
-			 * BATCH_FENCE has no meaning in `priority` */
+	/* Opcodes that the kernel knows: the ops and ten built-ins. DFA_STEP needs a table, LOAD_MISS a host, and a
+	 * BATCH_FENCE has no meaning in `priority`. */
+	unsigned cases;
 } pins[] = {
     {"default", NULL, VYRE_FEED_SLOTS, 256, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE | VYRE_HAS_RECORDS, RING("4096"), 10},
     {"sharded", one_op, VYRE_FEED_SLOTS, 64, VYRE_HAS_BUILTINS, VYRE_HAS_ONCE, RING("1024"), 11},
