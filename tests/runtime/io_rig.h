@@ -12,15 +12,11 @@
 
 #include "bench_rig.h"
 #include "io_state.h"
+#include "pattern_file.h"
 
 enum { FILE_BYTES = 1 << 20, BUFFER_BYTES = 1 << 20, RESOURCE = 7, TARGET = 9, OWN_TENANT = 1 };
 
 static const uint32_t engine_flags[] = {0, VYRE_IO_PREAD};
-
-static inline unsigned char pattern(uint64_t offset)
-{
-	return (unsigned char)((offset * 0x9E3779B97F4A7C15u) >> 56 ^ offset);
-}
 
 /* ---- a device, its file, its buffer --------------------------------------------------------------------------------- */
 
@@ -36,26 +32,11 @@ struct rig {
 	uint32_t *entries, *notes;
 };
 
-static inline int make_file(void)
-{
-	static unsigned char bytes[FILE_BYTES];
-	char path[] = "/tmp/vyre-io-XXXXXX";
-	int fd = mkstemp(path);
-	uint32_t i;
-
-	assert_true(fd >= 0);
-	assert_int_equal(unlink(path), 0);
-	for (i = 0; i < FILE_BYTES; i++)
-		bytes[i] = pattern(i);
-	assert_int_equal(write(fd, bytes, FILE_BYTES), FILE_BYTES);
-	return fd;
-}
-
 static inline void make_target(struct rig *rig)
 {
 	void *map;
 
-	rig->fd = make_file();
+	rig->fd = make_file(FILE_BYTES);
 	assert_int_equal(vyre_buffer_create(rig->bench.device, BUFFER_BYTES, &rig->target), VYRE_OK);
 	assert_int_equal(vyre_buffer_map(rig->bench.device, rig->target, &map), VYRE_OK);
 	rig->bytes = map;

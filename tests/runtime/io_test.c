@@ -395,7 +395,7 @@ static void every_refusal(void **state)
 		struct vyre_io *io = NULL;
 		vyre_buffer target;
 		struct bench b;
-		int fd = make_file();
+		int fd = make_file(FILE_BYTES);
 
 		assert_true(n < 100);
 		bench_open_features(&b, VYRE_HAS_RECORDS | VYRE_HAS_IO);

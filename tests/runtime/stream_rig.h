@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "bench_rig.h"
+#include "pattern_file.h"
 #include "stream.h"
 
 enum { MAX_RANGES = 8, MAX_CHUNKS = 4096 };
@@ -52,27 +53,6 @@ static inline void rig_close(struct rig *rig)
 {
 	assert_int_equal(vyre_buffer_destroy(rig->bench.device, rig->buffer), VYRE_OK);
 	bench_close(&rig->bench);
-}
-
-static inline unsigned char pattern(uint64_t offset)
-{
-	return (unsigned char)((offset * 0x9E3779B97F4A7C15u) >> 56 ^ offset);
-}
-
-/* A file that is gone when its descriptor is closed. */
-static inline int make_file(uint64_t bytes)
-{
-	char path[] = "stream_test_XXXXXX", block[4096];
-	int fd = mkstemp(path);
-	assert_true(fd >= 0);
-	unlink(path);
-	for (uint64_t at = 0; at < bytes; at += sizeof block) {
-		size_t n = bytes - at < sizeof block ? (size_t)(bytes - at) : sizeof block;
-		for (size_t i = 0; i < n; i++)
-			block[i] = (char)pattern(at + i);
-		assert_int_equal(pwrite(fd, block, n, (off_t)at), n);
-	}
-	return fd;
 }
 
 struct run {

@@ -7,6 +7,7 @@
 
 #include "bench_rig.h"
 #include "live.h"
+#include "pattern_file.h"
 
 enum { OP_MARK = 0x100, OP_HOLD, OP_TURNS, OP_SLEEP, OP_SUM, OP_TREE, OP_LATE, OP_SMALL = 0x20 };
 enum { BYTES = 1 << 16, RESOURCE = 3 };
@@ -316,30 +317,10 @@ static void slots_of_every_kind_are_cancelled(void **state)
 
 /* ---- bytes ---------------------------------------------------------------------------------------------------------- */
 
-static unsigned char pattern(uint32_t offset)
-{
-	return (unsigned char)(offset * 2654435761u >> 24);
-}
-
-static int make_file(void)
-{
-	unsigned char bytes[BYTES];
-	char path[] = "/tmp/vyre-live-XXXXXX";
-	int fd = mkstemp(path);
-	uint32_t i;
-
-	assert_true(fd >= 0);
-	assert_int_equal(unlink(path), 0);
-	for (i = 0; i < BYTES; i++)
-		bytes[i] = pattern(i);
-	assert_int_equal(write(fd, bytes, BYTES), BYTES);
-	return fd;
-}
-
 static void serve(struct live *l, uint32_t flags)
 {
 	struct vyre_io_params params = {.ring = l->bench.ring, .flags = flags};
-	int fd = make_file();
+	int fd = make_file(BYTES);
 
 	assert_int_equal(vyre_io_create(&params, &l->io), VYRE_OK);
 	assert_int_equal(vyre_io_grant_file(l->io, RESOURCE, fd, 0, UINT64_MAX, VYRE_IO_RIGHT_READ, 0), VYRE_OK);

@@ -4,6 +4,7 @@
 
 #include "abi/control.h"
 #include "bench_rig.h"
+#include "pattern_file.h"
 
 enum { CONTROL, RING, LOG, IO, LAUNCH, FRAMES, TEXT, BUFFERS, SLOTS = 64, BYTES = 1 << 16, RESOURCE = 3 };
 enum { OP_DIGEST = 0x104 };
@@ -16,26 +17,6 @@ struct load {
 	struct vyre_kernel *kernel;
 	struct vyre_io *io;
 };
-
-static unsigned char pattern(uint32_t offset)
-{
-	return (unsigned char)(offset * 2654435761u >> 24);
-}
-
-static int make_file(void)
-{
-	unsigned char bytes[BYTES];
-	char path[] = "/tmp/vyre-load-XXXXXX";
-	int fd = mkstemp(path);
-	uint32_t i;
-
-	assert_true(fd >= 0);
-	assert_int_equal(unlink(path), 0);
-	for (i = 0; i < BYTES; i++)
-		bytes[i] = pattern(i);
-	assert_int_equal(write(fd, bytes, BYTES), BYTES);
-	return fd;
-}
 
 static void open_load(struct load *l, const char *blob, uint32_t flags)
 {
@@ -53,7 +34,7 @@ static void open_load(struct load *l, const char *blob, uint32_t flags)
 				   0,
 				   BYTES / 4};
 	uint32_t i;
-	int fd = make_file();
+	int fd = make_file(BYTES);
 
 	memset(l, 0, sizeof(*l));
 	assert_int_equal(vyre_blob_open_file(blob, &l->blob), VYRE_OK);
