@@ -36,11 +36,8 @@ static bool fold_leaf(struct folder *f, vyrec_expr e)
 {
 	struct vyrec_module *m = f->m;
 	struct vyrec_expr_node *n = &m->exprs[e];
-	if (n->kind == VYREC_EXPR_CONST) {
-		*n = (struct vyrec_expr_node){
-		    .kind = VYREC_EXPR_LIT, .type = n->type, .imm = m->consts[n->sym].value, .loc = n->loc};
+	if (vyrec_become_const_value(m, e))
 		return true;
-	}
 	if (n->kind == VYREC_EXPR_LOCAL && n->sym < f->local_count && f->stands_for[n->sym]) {
 		vyrec_become(m, e, f->stands_for[n->sym]);
 		return true;

@@ -218,3 +218,13 @@ vyrec_array vyrec_unit_buffer(const struct vyrec_module *m, vyrec_unit unit, con
 	}
 	return 0;
 }
+
+bool vyrec_become_const_value(struct vyrec_module *m, vyrec_expr e)
+{
+	struct vyrec_expr_node *n = &m->exprs[e];
+	if (n->kind != VYREC_EXPR_CONST)
+		return false;
+	*n = (struct vyrec_expr_node){
+	    .kind = VYREC_EXPR_LIT, .type = n->type, .loc = n->loc, .imm = m->consts[n->sym].value};
+	return true;
+}

@@ -36,6 +36,8 @@ vyrec_block vyrec_make_block(struct vyrec_module *m, struct vyrec_list *list);
 /* Makes `e` a read of the local; what it was moves to a new node, which is returned. */
 vyrec_expr vyrec_move_expr(struct vyrec_module *m, vyrec_expr e);
 void vyrec_become_get(struct vyrec_module *m, vyrec_expr e, vyrec_local local);
+/* Makes `e`, if it names a const, the const's value; false: it does not. */
+bool vyrec_become_const_value(struct vyrec_module *m, vyrec_expr e);
 /* Makes `e` a copy of another node (its operands now belong to e); the place stays. */
 void vyrec_become(struct vyrec_module *m, vyrec_expr e, vyrec_expr other);
 

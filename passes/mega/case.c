@@ -161,10 +161,9 @@ static void rewrite_arg(struct maker *mk, vyrec_expr e)
 static void rewrite_expr(void *user, struct vyrec_module *m, vyrec_expr e)
 {
 	struct vyrec_expr_node *n = &m->exprs[e];
-	if (n->kind == VYREC_EXPR_CONST) /* the program takes no consts over, and level 0 folds none */
-		*n = (struct vyrec_expr_node){
-		    .kind = VYREC_EXPR_LIT, .type = n->type, .loc = n->loc, .imm = m->consts[n->sym].value};
-	else if (n->kind == VYREC_EXPR_BUILTIN)
+	if (vyrec_become_const_value(m, e)) /* the program takes no consts over, and level 0 folds none */
+		return;
+	if (n->kind == VYREC_EXPR_BUILTIN)
 		rewrite_builtin(user, n);
 	else if (n->kind == VYREC_EXPR_ARG)
 		rewrite_arg(user, e);

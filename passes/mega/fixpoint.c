@@ -132,10 +132,9 @@ static void rewrite_expr(void *user, struct vyrec_module *m, vyrec_expr e)
 {
 	struct fixpoint *g = user;
 	struct vyrec_expr_node *n = &m->exprs[e];
-	if (n->kind == VYREC_EXPR_CONST)
-		*n = (struct vyrec_expr_node){
-		    .kind = VYREC_EXPR_LIT, .type = n->type, .loc = n->loc, .imm = m->consts[n->sym].value};
-	else if (n->kind == VYREC_EXPR_ARG)
+	if (vyrec_become_const_value(m, e))
+		return;
+	if (n->kind == VYREC_EXPR_ARG)
 		refuse(g, n->loc, "there is no slot here whose words could be read");
 	else if (n->kind == VYREC_EXPR_BUILTIN)
 		switch (n->code) {
@@ -214,10 +213,8 @@ static void import_template(struct fixpoint *g, const struct vyrec_module *t)
 	for (vyrec_expr e = exprs; e < m->expr_count; e++) {
 		struct vyrec_expr_node *n = &m->exprs[e];
 		n->loc = 0;
-		if (n->kind == VYREC_EXPR_CONST)
-			*n = (struct vyrec_expr_node){
-			    .kind = VYREC_EXPR_LIT, .type = n->type, .imm = m->consts[n->sym].value};
-		else if (n->kind == VYREC_EXPR_LOAD || n->kind == VYREC_EXPR_LENGTH || n->kind == VYREC_EXPR_ATOMIC)
+		if (!vyrec_become_const_value(m, e) &&
+		    (n->kind == VYREC_EXPR_LOAD || n->kind == VYREC_EXPR_LENGTH || n->kind == VYREC_EXPR_ATOMIC))
 			n->sym = mapped(g, n->sym);
 	}
 	for (vyrec_stmt s = stmts; s < m->stmt_count; s++) {
@@ -258,17 +255,9 @@ static void merge_units(struct fixpoint *g, const struct vyrec_pass_options *opt
 			vyrec_list_push(&items, what);
 		}
 	}
-	struct vyrec_unit_node *set = &m->units[g->set];
-	set->kind = VYRE_UNIT_PROGRAM;
-	set->feed = VYRE_FEED_FIXPOINT;
-	set->features = options->features;
-	set->workgroup[0] = m->units[g->shell].workgroup[0];
-	set->workgroup[1] = set->workgroup[2] = 1;
-	set->body = m->units[g->shell].body;
-	set->items = vyrec_add_refs(m, items.items, items.count);
-	set->item_count = items.count / 2;
-	m->unit_count--; /* the shell was the last one */
-	vyrec_list_free(&items);
+	vyrec_mega_take_place(m, g->set, g->shell, &items);
+	m->units[g->set].feed = VYRE_FEED_FIXPOINT;
+	m->units[g->set].features = options->features;
 }
 
 bool vyrec_mega_fixpoint(struct vyrec_module *m, vyrec_unit set, const struct vyrec_pass_options *options,

@@ -329,6 +329,19 @@ static void declare_counts(struct vyrec_module *m, vyrec_unit unit, uint32_t slo
 		m->arrays[vyrec_unit_buffer(m, unit, counts[i].name)].count = counts[i].words;
 }
 
+void vyrec_mega_take_place(struct vyrec_module *m, vyrec_unit set, vyrec_unit shell, struct vyrec_list *items)
+{
+	struct vyrec_unit_node *to = &m->units[set];
+	const struct vyrec_unit_node *from = &m->units[shell];
+	to->kind = VYRE_UNIT_PROGRAM;
+	memcpy(to->workgroup, from->workgroup, sizeof to->workgroup);
+	to->body = from->body;
+	to->items = vyrec_add_refs(m, items->items, items->count);
+	to->item_count = items->count / 2;
+	m->unit_count--;
+	vyrec_list_free(items);
+}
+
 /* The set takes the template's place: its buffers after the feed's, its shared arrays, the template's body. */
 static void merge_units(struct vyrec_mega *g)
 {
@@ -359,17 +372,10 @@ static void merge_units(struct vyrec_mega *g)
 		vyrec_list_push(&items, VYREC_ITEM_FN);
 		vyrec_list_push(&items, item[1]);
 	}
-	struct vyrec_unit_node *set = &m->units[g->set];
-	set->kind = VYRE_UNIT_PROGRAM;
-	set->feed = (uint8_t)g->shape.feed;
-	set->features = g->shape.features;
-	set->frame_words = g->shape.frame_words;
-	memcpy(set->workgroup, m->units[g->shell].workgroup, sizeof set->workgroup);
-	set->body = m->units[g->shell].body;
-	set->items = vyrec_add_refs(m, items.items, items.count);
-	set->item_count = items.count / 2;
-	m->unit_count--; /* the shell was the last one */
-	vyrec_list_free(&items);
+	vyrec_mega_take_place(m, g->set, g->shell, &items);
+	m->units[g->set].feed = (uint8_t)g->shape.feed;
+	m->units[g->set].features = g->shape.features;
+	m->units[g->set].frame_words = g->shape.frame_words;
 	declare_counts(m, g->set, g->slots);
 }
 

@@ -9,6 +9,8 @@
  */
 #ifndef VYREC_PASSES_MEGA_H
 #define VYREC_PASSES_MEGA_H
+#include <stdio.h>
+
 #include "passes/make.h"
 #include "runtime/abi/blob.h"
 #include "runtime/abi/ring.h"
@@ -104,6 +106,11 @@ void vyrec_mega_workspace(struct vyrec_mega *mega);
 /* Is it one of the fns of a set that the scheduler calls? */
 bool vyrec_is_workspace_fn(const struct vyrec_module *m, vyrec_fn fn);
 
+/* The set becomes a program with the items (freed) and the body and geometry of the imported template, the last unit, which
+ * goes. */
+void vyrec_mega_take_place(struct vyrec_module *m, vyrec_unit set, vyrec_unit shell, struct vyrec_list *items);
+/* parts.c: `const NAME: u32 = value`, a line each: what a part of the template may name. */
+void vyrec_mega_print_constants(FILE *f);
 /* fixpoint.c: the feed that has no slots. */
 bool vyrec_mega_fixpoint(struct vyrec_module *m, vyrec_unit set, const struct vyrec_pass_options *options,
 			 struct vyrec_diags *diags);

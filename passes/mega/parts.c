@@ -207,6 +207,12 @@ static const struct {
     {"STARVATION_LIMIT", STARVATION_LIMIT},
 };
 
+void vyrec_mega_print_constants(FILE *f)
+{
+	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+		fprintf(f, "const %s: u32 = %u\n", constants[i].name, constants[i].value);
+}
+
 /* fault_<name in lower case>(detail), for every kind of fault. The block is there for what follows a call: nothing may
  * follow a trap in its own. */
 static void print_faults(FILE *f)
@@ -241,8 +247,7 @@ static void settle(struct vyrec_module *t)
 		struct vyrec_expr_node *e = &t->exprs[i];
 		e->loc = 0;
 		if (e->kind == VYREC_EXPR_CONST && strcmp(vyrec_name_text(t, t->consts[e->sym].name), "FRAME_NEED"))
-			*e = (struct vyrec_expr_node){
-			    .kind = VYREC_EXPR_LIT, .type = e->type, .imm = t->consts[e->sym].value};
+			vyrec_become_const_value(t, i);
 	}
 	for (uint32_t i = 1; i < t->stmt_count; i++)
 		t->stmts[i].loc = 0;
@@ -286,8 +291,7 @@ struct vyrec_module *vyrec_mega_template(const struct vyrec_mega_shape *shape, s
 	if (!f)
 		return NULL;
 	fprintf(f, "program %s workgroup(%u) {\n", shape->name, shape->lanes);
-	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
-		fprintf(f, "const %s: u32 = %u\n", constants[i].name, constants[i].value);
+	vyrec_mega_print_constants(f);
 	fprintf(f, "const FRAME_INLINE: u32 = %u\n", vyrec_mega_inline_words(shape));
 	fprintf(f, "const FRAME_NEED: u32 = 0\n"); /* known when the handlers are in their cases: mega.c */
 	print_faults(f);

@@ -51,10 +51,9 @@ static void check_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
 static void take_expr(void *user, struct vyrec_module *m, vyrec_expr e)
 {
 	struct vyrec_expr_node *n = &m->exprs[e];
-	if (n->kind == VYREC_EXPR_CONST)
-		*n = (struct vyrec_expr_node){
-		    .kind = VYREC_EXPR_LIT, .type = n->type, .loc = n->loc, .imm = m->consts[n->sym].value};
-	else if (n->kind == VYREC_EXPR_BUILTIN)
+	if (vyrec_become_const_value(m, e))
+		return;
+	if (n->kind == VYREC_EXPR_BUILTIN)
 		refuse_unless(user, vyrec_builtin_get_info(n->code)->flags, n->loc,
 			      vyrec_builtin_get_info(n->code)->text);
 	else if (n->kind == VYREC_EXPR_COLLECTIVE)

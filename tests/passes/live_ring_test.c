@@ -15,47 +15,13 @@
 
 #include <cmocka.h>
 
-#include "passes/passes.h"
+#include "passes/mega/mega.h"
 #include "runtime/abi/cpu.h"
 #include "runtime/abi/queue.h"
 
 extern const char vyrec_mega_queue_text[];
 
 enum { SLOTS = 4, SPAWNED = 40, RECORDS = SLOTS + SPAWNED, CELLS = 64, WORKERS = 3, QUEUE_WORDS = 2048 };
-
-static const struct {
-	const char *name;
-	uint32_t value;
-} constants[] = {
-#define X(name, word, text) {"QUEUE_" #name, word},
-    VYRE_QUEUE_FIELDS(X)
-#undef X
-#define X(name, word, text) {"LAUNCH_" #name, word},
-	VYRE_LAUNCH_FIELDS(X)
-#undef X
-#define X(name, word, words, writer, text) {"LIVE_" #name, word},
-	    VYRE_LIVE_FIELDS(X)
-#undef X
-#define X(name, word, words, writer, text) {"SLOT_WORD_" #name, word},
-		VYRE_SLOT_FIELDS(X)
-#undef X
-#define X(name, value) {"SLOT_" #name, value},
-		    VYRE_SLOT_STATUS_LIST(X)
-#undef X
-#define X(name, value) {"PRIORITY_" #name, value},
-			VYRE_PRIORITY_LIST(X)
-#undef X
-			    {"SLOT_WORDS", VYRE_SLOT_WORDS},
-    {"QUEUE_HEADER_WORDS", VYRE_QUEUE_HEADER_WORDS},
-    {"QUEUE_RINGS", VYRE_QUEUE_RINGS},
-    {"QUEUE_READY", VYRE_QUEUE_READY},
-    {"QUEUE_MASKED", VYRE_QUEUE_MASKED},
-    {"QUEUE_LIMITED", VYRE_QUEUE_LIMITED},
-    {"STARVATION_LIMIT", 16},
-    {"SLOT_CANCELLING", VYRE_SLOT_CANCELLING},
-    {"RECORD_CANCEL", VYRE_RECORD_CANCEL},
-    {"RECORD_PARENT", VYRE_RECORD_PARENT},
-};
 
 static const char head_text[] =
     "buffer control: live u32[]\n"
@@ -80,8 +46,7 @@ static void open_rig(struct rig *rig, const char *body, uint32_t first)
 	FILE *f = open_memstream(&text, &bytes);
 	memset(rig, 0, sizeof *rig);
 	fprintf(f, "program rings workgroup(1) {\n%s", head_text);
-	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
-		fprintf(f, "const %s: u32 = %u\n", constants[i].name, constants[i].value);
+	vyrec_mega_print_constants(f);
 	fprintf(f, "%s\nbody {\n  let fits = queue_fits(%u, 64)\n  if !fits { trap(1) }\n%s}\n}\n",
 		vyrec_mega_queue_text, SLOTS, body);
 	fclose(f);
