@@ -140,7 +140,7 @@ bool vyrec_shape_check(const struct vyrec_shape *shape, const struct vyrec_modul
 
 struct vyrec_module *vyrec_shape_empty_set(void)
 {
-	static const char text[] = "set vyre {\n}\n";
+	static const char text[] = VYREC_SHAPE_EMPTY_SET;
 	struct vyrec_diags diags = {0};
 	struct vyrec_module *module = vyrec_parse("vyre", text, sizeof text - 1, &diags);
 	vyrec_diags_finish(&diags);

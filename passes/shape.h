@@ -68,7 +68,8 @@ bool vyrec_shape_options(const struct vyrec_shape *shape, struct vyrec_pass_opti
 /* Can every set of the module be given the shape? Errors name the op or fn that is missing or too many. */
 bool vyrec_shape_check(const struct vyrec_shape *shape, const struct vyrec_module *module, struct vyrec_diags *diags);
 
-/* A new module with one set, `vyre`, without ops: what a shape of built-ins alone is made from. The caller's. */
+/* A set without ops: what a shape of built-ins alone is made from; as text, and as a new module, the caller's. */
+#define VYREC_SHAPE_EMPTY_SET "set vyre {\n}\n"
 struct vyrec_module *vyrec_shape_empty_set(void);
 /* A new module: the set (NULL = the empty one) in that shape, through the whole pipeline. `set` is not changed. NULL and
  * diags on error. `options` says level, bounds and one_lane; feed, features, lanes and slots are the shape's. The

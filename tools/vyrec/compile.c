@@ -430,7 +430,7 @@ static bool take_shape(struct options *o)
 /* A shape of built-ins alone needs no file. */
 static bool read_input(const struct options *o, struct source *source)
 {
-	static const char empty[] = "set vyre {\n}\n";
+	static const char empty[] = VYREC_SHAPE_EMPTY_SET;
 	if (o->input)
 		return source_read(o->input, source);
 	*source = (struct source){vyrec_shape_name(o->shape.id), strdup(empty), sizeof empty - 1};
