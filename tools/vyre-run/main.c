@@ -14,7 +14,13 @@
 #include "run.h"
 #include "tools/common/names.h"
 
-enum { RING_BUFFERS = 5 /* of a set: control, ring_buffer, debug_log, io_queue, launch are the ring's own */ };
+enum { RING_BUFFERS = 5 /* of every live set: control, ring_buffer, debug_log, io_queue, launch are the ring's own */ };
+
+/* The rows of a set that the ring brings: those, and frames and queue where the set has them. */
+static uint32_t ring_buffers(const struct vyre_blob_unit *set)
+{
+	return RING_BUFFERS + ((set->features & VYRE_HAS_RECORDS) != 0) + ((set->features & VYRE_HAS_QUEUE) != 0);
+}
 
 static const char usage_text[] =
     "usage: vyre-run BLOB [options]\n"
@@ -178,11 +184,11 @@ static int find_unit(struct context *s)
 		return usage("the unit is a program, which takes no slots", NULL);
 	if (!program && s->options->is_program)
 		return usage("the unit is a set: give it slots with --slot or --json", NULL);
-	if (s->unit->feed == VYRE_FEED_SLOTS)
-		return fail(s->options->blob, "the set has feed slots, which takes no ring: compile it with feed live");
+	if (!program && s->unit->feed != VYRE_FEED_LIVE)
+		return fail(s->options->blob, "the set's feed takes no ring: compile it with feed live");
 	if (s->unit->buffer_count > MAX_OPTIONS)
 		return fail(s->options->blob, "the unit has more than 64 buffers");
-	s->first_own_buffer = program ? 0 : RING_BUFFERS;
+	s->first_own_buffer = program ? 0 : ring_buffers(s->unit);
 	return -1;
 }
 
