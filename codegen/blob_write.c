@@ -253,12 +253,19 @@ static void add_slices(struct writer *w, uint32_t first_code_section)
 	for (unsigned s = 0; s < w->in->slice_count; s++)
 		for (uint32_t unit = 0; unit + 1 < w->in->lowered->unit_count; unit++) {
 			const struct vyrec_slice *slice = &w->in->slices[s];
+			const struct vyrec_resources *uses = &slice->resources[unit];
 			struct vyre_blob_slice row = {.unit = unit,
 						      .target = slice->target->id,
+						      .format = slice->format,
 						      .section = first_code_section + s,
-						      .entry = slice->entries[unit],
-						      .stack_bytes = slice->stack_bytes[unit],
-						      .shared_bytes = slice->shared_bytes[unit]};
+						      .entry = slice->symbols ? string(w, slice->symbols[unit])
+									      : slice->entries[unit],
+						      .flags = uses->flags,
+						      .stack_bytes = uses->stack_bytes,
+						      .shared_bytes = uses->shared_bytes,
+						      .registers = uses->registers,
+						      .spill_bytes = uses->spill_bytes};
+			memcpy(row.lanes, uses->lanes, sizeof row.lanes);
 			append(&w->slices, &row, sizeof row);
 		}
 }

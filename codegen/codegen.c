@@ -186,8 +186,8 @@ static bool measure(struct vyrec_slice *out, const struct vyrec_module *module, 
 {
 	uint32_t units = module->unit_count - 1;
 	out->entries = vyrec_alloc(units * sizeof *out->entries);
-	out->stack_bytes = vyrec_alloc(units * sizeof *out->stack_bytes);
-	out->shared_bytes = vyrec_alloc(units * sizeof *out->shared_bytes);
+	out->resources = vyrec_alloc(units * sizeof *out->resources);
+	uint32_t *stacks = vyrec_alloc(units * sizeof *stacks);
 	for (vyrec_unit unit = 1; unit <= units; unit++) {
 		char name[VYREC_MAX_NAME_BYTES + 16];
 		vyrec_llvm_symbol(module, unit, name, sizeof name);
@@ -195,13 +195,16 @@ static bool measure(struct vyrec_slice *out, const struct vyrec_module *module, 
 		if (!out->entries[unit - 1]) {
 			vyrec_diags_add(diags, VYREC_ERROR, "", module->units[unit].loc,
 					"the linked image for %s does not export %s", out->target->name, name);
+			free(stacks);
 			return false;
 		}
-		out->shared_bytes[unit - 1] = shared_bytes(module, unit);
 	}
-	vyrec_elf_stacks(out->image, out->image_bytes, out->entries, units, out->stack_bytes);
+	vyrec_elf_stacks(out->image, out->image_bytes, out->entries, units, stacks);
 	for (uint32_t i = 0; i < units; i++)
-		out->stack_bytes[i] += STACK_SLACK;
+		out->resources[i] = (struct vyrec_resources){.lanes = {1, 1, 1},
+							     .stack_bytes = stacks[i] + STACK_SLACK,
+							     .shared_bytes = shared_bytes(module, i + 1)};
+	free(stacks);
 	return true;
 }
 
@@ -235,7 +238,7 @@ bool vyrec_codegen_with(struct vyrec_module *module, const struct vyrec_target *
 {
 	struct job job;
 	uint32_t errors = diags->errors;
-	*out = (struct vyrec_slice){.target = target};
+	*out = (struct vyrec_slice){.target = target, .format = VYRE_FORMAT_ELF};
 	bool fine = compile(&job, module, target, options, diags, tamper);
 	if (!fine && diags->errors == errors) {
 		struct blame blame = {module, target, options, tamper};
@@ -263,7 +266,6 @@ void vyrec_slice_finish(struct vyrec_slice *slice)
 	free(slice->image);
 	free(slice->text);
 	free(slice->entries);
-	free(slice->stack_bytes);
-	free(slice->shared_bytes);
+	free(slice->resources);
 	*slice = (struct vyrec_slice){0};
 }

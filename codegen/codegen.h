@@ -4,14 +4,20 @@
 #include "ir/ir.h"
 #include "passes/passes.h"
 
+/* What a target's code looks like from outside: one row of lower_forms in llvm_unit.c each. */
+enum vyrec_family { VYREC_FAMILY_NATIVE, VYREC_FAMILY_NVPTX };
+
 /* A row per target (target.c): all that the lowering needs to know about it. */
 struct vyrec_target {
 	const char *name;     /* "x86-64-v3" */
 	uint32_t id;          /* VYRE_TARGET_* */
+	enum vyrec_family family;
 	const char *triple, *cpu, *features;
 	const char *backend;  /* LLVM target to initialise: "X86" */
 	const char *vector_bits; /* widest vector that the optimiser should use */
 	bool one_lane;        /* a workgroup is one lane: the pass `lanes` must have run */
+	bool has_mailbox;     /* a live ring reaches it by abi/mailbox.h */
+	uint32_t lanes;       /* of a lowered set's workgroup unless the options say otherwise */
 	bool has_f64, has_f16, has_fma; /* without fma: f32 by way of f64, f64 in integers (llvm_fma.c) */
 	bool has_device_barrier, has_dispatch;
 	const char *meaning;
@@ -19,7 +25,10 @@ struct vyrec_target {
 const struct vyrec_target *vyrec_target_at(unsigned index); /* NULL past the end */
 const struct vyrec_target *vyrec_target_find(const char *name);
 
+enum vyrec_cubin { VYREC_CUBIN_AUTO, VYREC_CUBIN_NEVER, VYREC_CUBIN_REQUIRE };
+
 struct vyrec_codegen_options {
+	enum vyrec_cubin cubin; /* NVPTX: auto = where ptxas is found */
 	unsigned level;       /* 0, 1, 2, 3: LLVM's default<On> */
 	const char *emit;     /* "llvm", "asm", "obj": also keep this form; NULL = only the linked image */
 };
@@ -29,15 +38,22 @@ struct vyrec_codegen_times {
 	double lower, optimise, emit, link;
 };
 
-/* What became of one module on one target. */
+/* What became of one module on one target, in one format. */
 struct vyrec_slice {
 	const struct vyrec_target *target;
+	uint32_t format;      /* VYRE_FORMAT_* */
 	uint8_t *image;       /* linked; malloc */
 	size_t image_bytes;
 	char *text;           /* the form that options->emit asked for (may hold NULs for obj); malloc */
 	size_t text_bytes;
-	uint64_t *entries;    /* virtual address of each program, by unit index - 1; malloc */
-	uint32_t *stack_bytes, *shared_bytes; /* likewise */
+	/* By unit index - 1; each malloc. */
+	uint64_t *entries;    /* ELF: virtual address */
+	char **symbols;       /* PTX, CUBIN: name of the .entry; each malloc. ELF: NULL */
+	struct vyrec_resources {
+		uint32_t lanes[3]; /* of a workgroup */
+		uint32_t flags;	   /* VYRE_SLICE_* */
+		uint32_t stack_bytes, shared_bytes, registers, spill_bytes; /* as in struct vyre_blob_slice */
+	} *resources;
 	struct vyrec_codegen_times times;
 };
 void vyrec_slice_finish(struct vyrec_slice *slice);

@@ -30,7 +30,9 @@ struct vyrec_pass_options {
 	unsigned feed;        /* VYRE_FEED_*; 0 = LIVE: what megakernel assembly builds */
 	unsigned features;    /* VYRE_HAS_ BUILTINS, SERVICE, IO, FUSED, CONTROL_REPORT, ONCE: those asked for; the others
 			       * follow from what the handlers contain */
-	unsigned lanes;       /* of a workgroup in a scanning feed; 0 = 1; not asked for when one_lane */
+	unsigned lanes;       /* of a lowered set's workgroup; 0 = 1; not asked for when one_lane */
+	bool mailbox;         /* feed live: host and device meet by abi/mailbox.h, and the scheduler has all lanes. With
+			       * one_lane too, which is how tests run it on threads */
 	uint32_t slots;       /* what a scanning feed's ring_buffer is declared to hold; 0 = known at run time */
 	bool one_lane;        /* the target has one lane a workgroup (native CPU): run `lanes` */
 	bool keep_sets;       /* stop before `mega`: handlers stay handlers (interpreter, --emit=ir of passes) */

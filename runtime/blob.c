@@ -337,7 +337,7 @@ static vyre_status check_rows(const struct vyre_blob *blob)
 {
 	const struct vyre_blob_view *view = &blob->view;
 	uint32_t slices[VYRE_BLOB_MAX_UNITS] = {0};
-	uint32_t i, buffers_end = 0, ops_end = 0;
+	uint32_t i, lane, buffers_end = 0, ops_end = 0;
 
 	TRY(check_strings(blob));
 	if (view->unit_count == 0)
@@ -351,6 +351,15 @@ static vyre_status check_rows(const struct vyre_blob *blob)
 		    view->sections[slice->section].kind != VYRE_BLOB_CODE)
 			return BAD("slice %u: unit %u of %u, or section %u, is not there or is not code", i,
 				   slice->unit, view->unit_count, slice->section);
+		if (slice->format < VYRE_FORMAT_ELF || slice->format > VYRE_FORMAT_CUBIN ||
+		    (slice->flags & ~(uint32_t)VYRE_SLICE_MAILBOX) ||
+		    (slice->format != VYRE_FORMAT_ELF &&
+		     (slice->entry > UINT32_MAX || !is_name(blob, (uint32_t)slice->entry))))
+			return BAD("slice %u: format %u, flags 0x%x or entry 0x%llx is out of range", i, slice->format,
+				   slice->flags, (unsigned long long)slice->entry);
+		for (lane = 0; lane < 3; lane++)
+			if (slice->lanes[lane] == 0 || slice->lanes[lane] > 1024)
+				return BAD("slice %u: a workgroup of %u lanes", i, slice->lanes[lane]);
 		if (++slices[slice->unit] > VYRE_BLOB_MAX_UNIT_SLICES)
 			return BAD("slice %u: unit %u has more than %u slices", i, slice->unit,
 				   (unsigned)VYRE_BLOB_MAX_UNIT_SLICES);

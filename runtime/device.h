@@ -13,11 +13,20 @@ struct vyre_device;
 struct vyre_kernel;
 struct vyre_ring;
 
+/* Where memory is. On a device that shares the host's memory (cpu) the two are one. */
+enum vyre_place {
+	VYRE_PLACE_NONE,   /* nowhere yet */
+	VYRE_PLACE_DEVICE, /* the device's own; the host copies */
+	VYRE_PLACE_HOST,   /* the host's, pinned and mapped for the device */
+};
+
 /* Device memory: a buffer's, or a ring's own. Lives as long as somebody refers to it. */
 struct vyre_memory {
 	uint32_t refs; /* atomic */
+	enum vyre_place place;
 	uint64_t bytes;
-	void *data; /* as the host sees it; NULL where the host cannot */
+	void *data;	  /* as the host sees it; NULL where the host cannot */
+	uint64_t address; /* as the device sees it */
 	struct vyre_device *device;
 };
 

@@ -119,8 +119,9 @@ struct vyre_device_info {
 	uint32_t max_workers;
 };
 
-/* Opens a device: "cpu" (always there). Errors: UNAVAILABLE (no such driver here; the message says what to install),
- * NOMEM. */
+/* Opens a device: "cpu" (always there), or "cuda" (the first NVIDIA GPU that its driver shows; "cuda:1" the second).
+ * Errors: UNAVAILABLE (no such driver or GPU here; the message says what to install), UNSUPPORTED (a GPU before compute
+ * capability 7.5), NOMEM. */
 VYRE_CHECKED VYRE_API vyre_status vyre_device_open(const char *driver, struct vyre_device **out);
 VYRE_API void vyre_device_close(struct vyre_device *device);
 VYRE_API void vyre_device_get_info(const struct vyre_device *device, struct vyre_device_info *out);
@@ -135,7 +136,12 @@ VYRE_API size_t vyre_device_explain(const struct vyre_device *device, const stru
  * never a crash. 0 is no buffer. */
 typedef uint64_t vyre_buffer;
 
-/* A buffer of `bytes` bytes, zeroed, aligned to 4096. Errors: INVALID (0 bytes, or above 2^40), NOMEM. Any thread. */
+/* A buffer of `bytes` bytes, zeroed, aligned to 4096. Errors: INVALID (0 bytes, or above 2^40), NOMEM. Any thread.
+ *
+ * Where it lies follows from its first use, and that use may fail for want of memory. cuda: a buffer that is mapped, or
+ * bound to a `stream` or `live` name, lies in pinned host memory, which handlers read in place; any other in the device's.
+ * One that was only read or written before moves when it is mapped or bound so, contents and handle kept; once a kernel has
+ * it, it stays. */
 VYRE_CHECKED VYRE_API vyre_status vyre_buffer_create(struct vyre_device *device, uint64_t bytes, vyre_buffer *out);
 /* Gives the buffer back. Memory that a kernel has bound stays until that kernel is gone; the handle is stale at once.
  * Errors: STALE. Any thread. */
@@ -147,8 +153,8 @@ VYRE_CHECKED VYRE_API vyre_status vyre_buffer_write(struct vyre_device *device, 
 						    const void *data, uint64_t bytes);
 VYRE_CHECKED VYRE_API vyre_status vyre_buffer_read(struct vyre_device *device, vyre_buffer buffer, uint64_t offset,
 						   void *data, uint64_t bytes);
-/* The buffer's memory as the host sees it, where the device has such memory (cpu: always); valid until the buffer is
- * destroyed. Errors: STALE, UNSUPPORTED. */
+/* The buffer's memory as the host sees it (cpu: always; cuda: see vyre_buffer_create); valid until the buffer is
+ * destroyed. Errors: STALE, UNSUPPORTED (it lies in the device's memory, and a kernel has it), NOMEM. */
 VYRE_CHECKED VYRE_API vyre_status vyre_buffer_map(struct vyre_device *device, vyre_buffer buffer, void **out);
 
 /* ---- kernel: one unit of a blob on a device, with its buffers ------------------------------------------------------- */
@@ -189,7 +195,11 @@ struct vyre_ring;
 struct vyre_ring_params {
 	struct vyre_kernel *kernel; /* of a set with feed `live` */
 	uint32_t slots;             /* power of two, 2 .. 2^20; 0 = 4096 */
-	uint32_t workers;           /* workgroups; cpu: threads; 0 = one less than the processors, at least 1 */
+	uint32_t workers;           /* workgroups. cpu: threads; 0 = one less than the processors, at least 1. cuda: 0 =
+				     * one a multiprocessor, as far as `share` goes; more than are resident at the same
+				     * time are refused */
+	uint32_t share;             /* cuda, with workers = 0: thousandths of the device that the kernel may hold; 0 = all.
+				     * What else runs there meanwhile runs in the rest */
 	uint32_t tenants;           /* ids 0 .. tenants-1 may run, at most 29; 0 = 1 */
 	uint32_t observables;       /* result words of built-in ops */
 	uint64_t idle_ns;           /* leave (and sleep) after so long without work; 0 = 2 ms; VYRE_FOREVER = never */

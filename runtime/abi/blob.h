@@ -14,7 +14,7 @@
  *                      the set's own in order of declaration
  *   OPS         (one)  struct vyre_blob_op[]: each set owns a run of them, sorted by opcode
  *   ARGS        (one)  struct vyre_blob_arg[]: each op owns a run of them
- *   SLICES      (one)  struct vyre_blob_slice[]: one per unit and target
+ *   SLICES      (one)  struct vyre_blob_slice[]: one per unit, target and format
  *   CODE        (many) a slice's image, named by its section index
  *   LOGS        (one)  struct vyre_blob_log[]: format strings of log(id, a, b)
  *   FAULTS      (one)  struct vyre_blob_fault_site[]: where in the source trap codes come from
@@ -31,14 +31,14 @@
 
 #define VYRE_BLOB_MAGIC 0x30425956u /* "VYB0" */
 enum {
-	VYRE_BLOB_VERSION = 1,
+	VYRE_BLOB_VERSION = 2,
 	VYRE_BLOB_ALIGN = 16,
 	VYRE_BLOB_DIGEST_BYTES = 32,
 	VYRE_BLOB_MAX_SECTIONS = 4096,
 	VYRE_BLOB_MAX_UNITS = 256,
 	VYRE_BLOB_MAX_ROWS = 65536, /* of any table section */
 	VYRE_BLOB_MAX_UNIT_BUFFERS = 256,
-	VYRE_BLOB_MAX_UNIT_SLICES = 64,  /* one per target */
+	VYRE_BLOB_MAX_UNIT_SLICES = 64,
 	VYRE_BLOB_MAX_NAME_BYTES = 1024, /* of a unit or a buffer, without the NUL */
 	VYRE_BLOB_MAX_FRAME_WORDS = 65536,
 };
@@ -69,9 +69,18 @@ enum {
 	X(BOOL, 1, 4, "bool") X(U32, 2, 4, "u32") X(I32, 3, 4, "i32") X(U64, 4, 8, "u64") X(I64, 5, 8, "i64") \
 	X(F32, 6, 4, "f32") X(F64, 7, 8, "f64") X(F16, 8, 2, "f16") X(U8, 9, 1, "u8") X(U16, 10, 2, "u16") \
 	X(I8, 11, 1, "i8") X(I16, 12, 2, "i16")
-/* Slice targets: a row per architecture that the loader can pick; `level` orders rows of one family. */
+/* Slice targets: a row per architecture that the loader can pick; values order rows of one family. An NVIDIA row's value
+ * is its compute capability, major x 10 + minor. */
 #define VYRE_TARGET_LIST(X) \
-	X(X86_64_V2, 1, "x86-64-v2") X(X86_64_V3, 2, "x86-64-v3") X(X86_64_V4, 3, "x86-64-v4")
+	X(X86_64_V2, 1, "x86-64-v2") X(X86_64_V3, 2, "x86-64-v3") X(X86_64_V4, 3, "x86-64-v4") \
+	X(SM_75, 75, "sm_75") X(SM_80, 80, "sm_80") X(SM_86, 86, "sm_86") X(SM_87, 87, "sm_87") X(SM_89, 89, "sm_89") \
+	X(SM_90, 90, "sm_90") X(SM_100, 100, "sm_100") X(SM_103, 103, "sm_103") X(SM_120, 120, "sm_120") \
+	X(SM_121, 121, "sm_121")
+/* What the bytes of a slice are, and what its `entry` means.
+ *   ELF    a native image as abi/cpu.h says; entry = virtual address of the vyre_cpu_entry
+ *   PTX    text, not NUL-terminated; entry = offset in STRINGS of the name of the .entry; abi/cuda.h
+ *   CUBIN  the same, assembled for its target */
+#define VYRE_FORMAT_LIST(X) X(ELF, 1, "elf") X(PTX, 2, "ptx") X(CUBIN, 3, "cubin")
 
 enum {
 #define X(name, value) VYRE_BLOB_##name = value,
@@ -98,6 +107,10 @@ enum {
 #define X(name, value, text) VYRE_TARGET_##name = value,
 	VYRE_TARGET_LIST(X)
 #undef X
+#define X(name, value, text) VYRE_FORMAT_##name = value,
+	VYRE_FORMAT_LIST(X)
+#undef X
+	VYRE_SLICE_MAILBOX = 1, /* of a live set: the buffers of abi/mailbox.h follow those of the unit */
 	VYRE_FEED_COUNT = 0
 #define X(name, value, text) + 1
 	VYRE_FEED_LIST(X),
@@ -131,7 +144,7 @@ struct vyre_blob_unit {
 	uint32_t frame_words; /* words of a frame, see queue.h; 0 = no handler needs one */
 };
 struct vyre_blob_buffer {
-	uint32_t name, binding; /* binding: position in vyre_cpu_launch.buffers */
+	uint32_t name, binding; /* binding: position among the buffers that an entry is given (abi/cpu.h, abi/cuda.h) */
 	uint32_t class_;        /* VYRE_CLASS_* */
 	uint32_t element;       /* VYRE_ELEMENT_* */
 	uint64_t count;         /* declared elements; 0 = known at run time; a binding must have at least this many */
@@ -153,11 +166,16 @@ struct vyre_blob_arg {
 };
 struct vyre_blob_slice {
 	uint32_t unit, target; /* index in UNITS; VYRE_TARGET_* */
-	uint32_t section;      /* index of the CODE section in the section table; slices of one target share it */
-	uint32_t flags;
-	uint64_t entry;        /* virtual address of the vyre_cpu_entry inside the image */
-	uint32_t stack_bytes;  /* stack that one call needs, an upper bound */
-	uint32_t shared_bytes;
+	uint32_t format;       /* VYRE_FORMAT_* */
+	uint32_t section;      /* index of the CODE section in the section table; units of one target and format share it */
+	uint64_t entry;        /* where the unit starts; see VYRE_FORMAT_LIST */
+	uint32_t lanes[3];     /* of a workgroup as this slice was compiled; ELF: 1, 1, 1 */
+	uint32_t flags;        /* VYRE_SLICE_* */
+	uint32_t stack_bytes;  /* ELF: stack that one call needs, an upper bound; else local memory of a lane, 0 = not known */
+	uint32_t shared_bytes; /* workgroup memory */
+	uint32_t registers;    /* of a lane; 0 = not known (PTX without ptxas at hand, ELF) */
+	uint32_t spill_bytes;  /* stores and loads of spilled registers, of a lane */
+	uint64_t reserved;
 };
 struct vyre_blob_log {
 	uint32_t id, format; /* string offset; each %u %d %x %f takes the next of a, b */
@@ -171,7 +189,7 @@ struct vyre_blob_fault_site {
 VYRE_STATIC_ASSERT(sizeof(struct vyre_blob_header) == 64 && sizeof(struct vyre_blob_section) == 64, "blob framing");
 VYRE_STATIC_ASSERT(sizeof(struct vyre_blob_unit) == 48 && sizeof(struct vyre_blob_buffer) == 32, "blob rows");
 VYRE_STATIC_ASSERT(sizeof(struct vyre_blob_op) == 32 && sizeof(struct vyre_blob_arg) == 16, "blob rows");
-VYRE_STATIC_ASSERT(sizeof(struct vyre_blob_slice) == 32 && sizeof(struct vyre_blob_log) == 8, "blob rows");
+VYRE_STATIC_ASSERT(sizeof(struct vyre_blob_slice) == 64 && sizeof(struct vyre_blob_log) == 8, "blob rows");
 VYRE_STATIC_ASSERT(sizeof(struct vyre_blob_fault_site) == 24, "blob rows");
 
 #endif

@@ -66,6 +66,7 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(CONFIG_EPOCH,         2,  1, HOST,   "bumped after masks, quotas or partitions change") \
 	X(COMMAND,              3,  1, HOST,   "request to the device: serial << 8 | VYRE_COMMAND_*; 0 = none yet") \
 	X(COMMAND_ARG,          4,  1, HOST,   "argument of COMMAND, stored before it") \
+	X(CHECK,                5,  1, HOST,   "mailbox rings: vyre_mailbox_check of the slot at TAIL - 1, stored before TAIL") \
 	/* line 1 */ \
 	X(HEAD,                32,  1, DEVICE, "claim cursor, positions") \
 	X(LEAVE,               33,  1, DEVICE, "nonzero: SHUTDOWN has run; every worker leaves") \
@@ -86,7 +87,9 @@ enum vyre_writer { VYRE_WRITER_HOST = 1, VYRE_WRITER_DEVICE = 2, VYRE_WRITER_TUR
 	X(TENANT_RETIRED,     160, 32, DEVICE, "slots retired by tenant id, mod 2^32; TENANT_FAIRNESS counts those claimed") \
 	/* line 6: only kernels with a queue write it */ \
 	X(READY,              192,  1, DEVICE, "slots in the ready rings, spawned ones among them; moves once a batch") \
-	X(WAITING,            193,  1, DEVICE, "suspended slots that wait for an epoch, an io entry or their children")
+	X(WAITING,            193,  1, DEVICE, "suspended slots that wait for an epoch, an io entry or their children") \
+	/* lines 7 and 8: mailbox kernels' own (abi/mailbox.h), in device memory; nobody else reads them */ \
+	X(ENGINE,             224, 64, DEVICE, "VYRE_ENGINE_*")
 
 enum {
 #define X(name, word, words, writer, text) VYRE_CONTROL_##name = word,
@@ -97,7 +100,7 @@ enum {
 #undef X
 	VYRE_CONTROL_MIN_WORDS = VYRE_CONTROL_OBSERVABLES,
 	VYRE_LIVE_LINE_WORDS = 32,
-	VYRE_LIVE_WORDS = 7 * VYRE_LIVE_LINE_WORDS,
+	VYRE_LIVE_WORDS = 9 * VYRE_LIVE_LINE_WORDS,
 	VYRE_TENANT_MASKS = 29,
 	VYRE_TENANT_QUOTA_DEFAULT = 1000000,
 	VYRE_ABI_VERSION_NOW = 1,

@@ -68,8 +68,10 @@ static void cpu_close(struct vyre_device *device)
 
 static uint32_t cpu_fit(const struct vyre_device *device, const struct vyre_blob_slice *slice, char *why, size_t size)
 {
-	if (slice->target < VYRE_TARGET_X86_64_V2 || slice->target > VYRE_TARGET_X86_64_V4) {
-		snprintf(why, size, "not picked: target %u is none of the cpu device's", slice->target);
+	if (slice->target < VYRE_TARGET_X86_64_V2 || slice->target > VYRE_TARGET_X86_64_V4 ||
+	    slice->format != VYRE_FORMAT_ELF) {
+		snprintf(why, size, "not picked: %s is none of the cpu device's targets",
+			 vyre_target_name(slice->target));
 		return 0;
 	}
 	if (slice->target > device->info.target) {

@@ -108,8 +108,8 @@ static void lengths_end_at_the_32_bit_limit(void **state)
 	assert_int_equal(vyre_control_length(1), 644);
 	assert_int_equal(vyre_control_length(4294967135u), UINT64_C(17179869180)); /* 2^32 - 1 words */
 	assert_true(vyre_control_length(4294967136u) == VYRE_NO_LENGTH);
-	assert_true(vyre_control_live_length(4294966880u) == 4 * UINT64_C(4294967264)); /* 2^32 - 32 words */
-	assert_true(vyre_control_live_length(4294966881u) == VYRE_NO_LENGTH);
+	assert_true(vyre_control_live_length(4294966816u) == 4 * UINT64_C(4294967264)); /* 2^32 - 32 words */
+	assert_true(vyre_control_live_length(4294966817u) == VYRE_NO_LENGTH);
 }
 
 static void encoders_stop_at_a_million(void **state)

@@ -132,7 +132,7 @@ static void every_byte_counts(void **state)
 
 /* One wrong thing each, with every digest right. */
 #define EDITS(X) \
-	X(version, ((struct vyre_blob_header *)bytes)->version = 2) \
+	X(version, ((struct vyre_blob_header *)bytes)->version = VYRE_BLOB_VERSION + 1) \
 	X(no_sections, ((struct vyre_blob_header *)bytes)->section_count = 0) \
 	X(many_sections, ((struct vyre_blob_header *)bytes)->section_count = 0xFFFFFFFFu) \
 	X(more_sections, ((struct vyre_blob_header *)bytes)->section_count = 4000) \
@@ -193,6 +193,11 @@ static void every_byte_counts(void **state)
 		     ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].element = VYRE_ELEMENT_U64)) \
 	X(arg_element, ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].element = 0) \
 	X(slice_unit, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].unit = 2) \
+	X(slice_format, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].format = 4) \
+	X(slice_lanes, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].lanes[1] = 0) \
+	X(slice_flags, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].flags = 2) \
+	X(slice_entry_name, (((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].format = VYRE_FORMAT_PTX, \
+			     ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].entry = 1 << 30)) \
 	X(slice_section, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].section = 7) \
 	X(slice_not_code, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].section = 0)
 
@@ -310,7 +315,7 @@ static void tables_that_cost_hours_are_refused(void **state)
 	test_blob_section(&blob, VYRE_BLOB_SLICES, slices, VYRE_BLOB_MAX_UNIT_SLICES * sizeof(slices[0]));
 	test_blob_section(&blob, VYRE_BLOB_CODE, "code", 4);
 	for (i = 0; i < VYRE_BLOB_MAX_ROWS; i++)
-		slices[i].section = 6;
+		slices[i] = (struct vyre_blob_slice){.format = VYRE_FORMAT_ELF, .section = 6, .lanes = {1, 1, 1}};
 	bytes = test_blob_build(&blob, &size);
 	assert_int_equal(open_bytes(bytes, size), VYRE_OK);
 	free(bytes);

@@ -170,6 +170,8 @@ static void add_slice(struct test_blob *blob, uint32_t unit, uint32_t section, u
 	blob->slices[blob->slice_count++] = (struct vyre_blob_slice){
 	    .unit = unit,
 	    .target = VYRE_TARGET_X86_64_V2,
+	    .format = VYRE_FORMAT_ELF,
+	    .lanes = {1, 1, 1},
 	    .section = section,
 	    .entry = entry,
 	    .stack_bytes = 4096,
