@@ -3,6 +3,7 @@
 #ifndef VYRE_TESTS_CPU_RUN_H
 #define VYRE_TESTS_CPU_RUN_H
 #include "ir/ir.h"
+#include "tests/common/blob_run.h"
 
 struct cpu_run_options {
 	vyrec_policy bounds; /* DEFAULT = checked */
@@ -16,8 +17,7 @@ struct cpu_run_options {
 
 /* A compiled module on an open device. Every call returns false with the reason in `message`. */
 struct cpu_run {
-	struct vyre_blob *blob;
-	struct vyre_device *device;
+	struct blob_run on;
 	struct cpu_run_options options;
 	char message[512];
 };
@@ -27,10 +27,9 @@ struct vyrec_module *cpu_run_read(const char *text, uint64_t seed);
 /* The module must be verified; it is not changed. */
 bool cpu_run_open(struct cpu_run *run, const struct vyrec_module *module, const struct cpu_run_options *options);
 void cpu_run_close(struct cpu_run *run);
-/* Publishes every slot of a set through the live ring and waits; statuses, result words and buffers come back. */
+/* blob_run.h's, of the module's blob. */
 bool cpu_run_slots(struct cpu_run *run, const char *set, struct vyrec_interp_slot *slots, uint32_t count,
 		   const struct vyrec_interp_buffer *buffers, uint32_t buffer_count);
-/* Dispatches a program, or a set of a feed that is not live (with the feed's own buffers given too), once; fault[2] = {0, 0} or what it trapped with. */
 bool cpu_run_program(struct cpu_run *run, const char *program, const uint32_t workgroups[3],
 		     const struct vyrec_interp_buffer *buffers, uint32_t buffer_count, uint32_t fault[2]);
 
