@@ -10,7 +10,8 @@
 
 static const uint64_t max_buffer_bytes = UINT64_C(1) << 40;
 
-vyre_status vyre_memory_create(struct vyre_device *device, uint64_t bytes, struct vyre_memory **out)
+vyre_status vyre_memory_create(struct vyre_device *device, uint64_t bytes, enum vyre_place place,
+			       struct vyre_memory **out)
 {
 	struct vyre_memory *memory = vyre_mem_alloc(sizeof(*memory));
 	vyre_status status;
@@ -20,6 +21,7 @@ vyre_status vyre_memory_create(struct vyre_device *device, uint64_t bytes, struc
 		return vyre_fail_nomem("a buffer record", sizeof(*memory));
 	memory->refs = 1;
 	memory->bytes = bytes;
+	memory->place = place;
 	memory->device = device;
 	status = device->fns->memory_create(memory);
 	if (status != VYRE_OK) {
@@ -67,7 +69,7 @@ vyre_status vyre_buffer_create(struct vyre_device *device, uint64_t bytes, vyre_
 	if (bytes == 0 || bytes > max_buffer_bytes)
 		return vyre_fail(VYRE_INVALID, "ask for 1 to 2^40 bytes", "a buffer of %llu bytes cannot be made",
 				 (unsigned long long)bytes);
-	status = vyre_memory_create(device, bytes, &memory);
+	status = vyre_memory_create(device, bytes, VYRE_PLACE_NONE, &memory);
 	if (status != VYRE_OK)
 		return status;
 	status = vyre_handles_add(&device->buffers, memory, out);
@@ -126,9 +128,9 @@ vyre_status vyre_buffer_write(struct vyre_device *device, vyre_buffer buffer, ui
 	if (!memory)
 		return status;
 	if (bytes)
-		device->fns->memory_write(memory, offset, data, bytes);
+		status = device->fns->memory_write(memory, offset, data, bytes);
 	vyre_memory_unref(memory);
-	return VYRE_OK;
+	return status;
 }
 
 vyre_status vyre_buffer_read(struct vyre_device *device, vyre_buffer buffer, uint64_t offset, void *data,
@@ -140,9 +142,9 @@ vyre_status vyre_buffer_read(struct vyre_device *device, vyre_buffer buffer, uin
 	if (!memory)
 		return status;
 	if (bytes)
-		device->fns->memory_read(memory, offset, data, bytes);
+		status = device->fns->memory_read(memory, offset, data, bytes);
 	vyre_memory_unref(memory);
-	return VYRE_OK;
+	return status;
 }
 
 vyre_status vyre_buffer_map(struct vyre_device *device, vyre_buffer buffer, void **out)

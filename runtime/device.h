@@ -48,10 +48,12 @@ struct vyre_device_fns {
 	/* How well a slice fits, 0 = not at all; `why` says it in words. */
 	uint32_t (*fit)(const struct vyre_device *device, const struct vyre_blob_slice *slice, char *why, size_t size);
 
+	/* create: memory->place says where; NONE = as the device likes. Zeroed. write, read: DEVICE_LOST; any thread, also
+	 * beside a resident kernel. */
 	vyre_status (*memory_create)(struct vyre_memory *memory);
 	void (*memory_destroy)(struct vyre_memory *memory);
-	void (*memory_write)(struct vyre_memory *memory, uint64_t offset, const void *data, uint64_t bytes);
-	void (*memory_read)(struct vyre_memory *memory, uint64_t offset, void *data, uint64_t bytes);
+	vyre_status (*memory_write)(struct vyre_memory *memory, uint64_t offset, const void *data, uint64_t bytes);
+	vyre_status (*memory_read)(struct vyre_memory *memory, uint64_t offset, void *data, uint64_t bytes);
 
 	vyre_status (*image_load)(struct vyre_device *device, const uint8_t *bytes, uint64_t size,
 				  struct vyre_image *image);
@@ -63,7 +65,9 @@ struct vyre_device_fns {
 	/* The resident kernel of a ring. start: workers run until leave was asked for. wake: at least `count` sleeping
 	 * workers (or all) look again. running: workers that have not left. finish: none runs, gives their threads back.
 	 * abandon: some still run; the last to leave calls vyre_ring_unref. free: the rest of what start made, NULL if it
-	 * made nothing; until then wake may be called, by a publisher that was late. */
+	 * made nothing; until then wake may be called, by a publisher that was late.
+	 * workers: how many a ring of this kernel usually has, and at most, on `share` thousandths of the device. */
+	vyre_status (*ring_workers)(struct vyre_kernel *kernel, uint32_t share, uint32_t *usual, uint32_t *most);
 	vyre_status (*ring_start)(struct vyre_ring *ring);
 	void (*ring_wake)(struct vyre_ring *ring, uint32_t count);
 	uint32_t (*ring_running)(struct vyre_ring *ring);
@@ -81,6 +85,7 @@ struct vyre_device {
 	struct vyre_device_info info;
 	struct vyre_handles buffers;
 	uint32_t poll_ps;  /* picoseconds of one empty poll of the live feed */
+	uint32_t burst_polls; /* polls after which a resident kernel must return and be launched again; 0 = never */
 	const char *lacks; /* the first feature that keeps the device from the next target level; NULL = none */
 };
 
@@ -90,7 +95,8 @@ void vyre_device_ref(struct vyre_device *device);
 void vyre_device_unref(struct vyre_device *device);
 
 /* buffer.c */
-vyre_status vyre_memory_create(struct vyre_device *device, uint64_t bytes, struct vyre_memory **out);
+vyre_status vyre_memory_create(struct vyre_device *device, uint64_t bytes, enum vyre_place place,
+			       struct vyre_memory **out);
 void vyre_memory_ref(void *memory);
 void vyre_memory_unref(void *memory);
 /* The memory that a handle names, with one more reference; NULL and a message when it is stale. */
@@ -101,10 +107,14 @@ vyre_status vyre_elf_load(const uint8_t *bytes, uint64_t size, struct vyre_image
 vyre_status vyre_elf_entry(const struct vyre_image *image, uint64_t address, vyre_cpu_entry *entry);
 void vyre_elf_unload(struct vyre_image *image);
 
+/* device/cpu.c: picoseconds of a poll of one's own memory, measured now; processors that this process may use. */
+uint32_t vyre_cpu_poll_ps(void);
+uint32_t vyre_cpu_processors(void);
 /* device/cpu_level.c: the best VYRE_TARGET_* of this processor, 0 = none; *lacks as in struct vyre_device. */
 uint32_t vyre_cpu_level(const char **lacks);
 /* device/cpu_dispatch.c, device/cpu_ring.c */
 vyre_status vyre_cpu_dispatch(struct vyre_kernel *kernel, const uint32_t workgroups[3], uint32_t fault[2]);
+vyre_status vyre_cpu_ring_workers(struct vyre_kernel *kernel, uint32_t share, uint32_t *usual, uint32_t *most);
 vyre_status vyre_cpu_ring_start(struct vyre_ring *ring);
 void vyre_cpu_ring_wake(struct vyre_ring *ring, uint32_t count);
 uint32_t vyre_cpu_ring_running(struct vyre_ring *ring);

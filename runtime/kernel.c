@@ -169,6 +169,7 @@ static vyre_status load_slice(struct vyre_kernel *kernel)
 				 "the slice needs %u bytes of stack, at most %u are given", slice->stack_bytes,
 				 max_stack_bytes);
 	kernel->stack_bytes = slice->stack_bytes;
+	kernel->slice_flags = slice->flags;
 	status = vyre_blob_check_section(kernel->blob, slice->section);
 	if (status == VYRE_OK)
 		status = kernel->device->fns->image_load(kernel->device, kernel->blob->bytes + section->offset,

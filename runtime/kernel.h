@@ -48,6 +48,7 @@ struct vyre_kernel {
 	struct vyre_image image;
 	vyre_cpu_entry entry;
 	uint32_t stack_bytes;
+	uint32_t slice_flags; /* VYRE_SLICE_* of the slice that was picked */
 };
 
 void vyre_kernel_ref(struct vyre_kernel *kernel);

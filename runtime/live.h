@@ -8,12 +8,16 @@
  * Only a publisher that holds publish_lock makes a place owned; anyone may turn TICKETED into DETACHED or 0, by
  * compare-exchange, so that a ticket is released once. A ticket whose number is not in its place is stale.
  *
+ * A mailbox ring (abi/mailbox.h) has control twice; `control` and `live` are the copy in the host's memory, whose words
+ * the device's poller keeps up to date. Words that it does not are read with ring_report.c only.
+ *
  * A hold keeps places from being used again although nobody owns them: see hold.c.
  */
 #ifndef VYRE_LIVE_H
 #define VYRE_LIVE_H
 #include <pthread.h>
 
+#include "abi/mailbox.h"
 #include "kernel.h"
 #include "relax.h"
 
@@ -46,7 +50,10 @@ struct vyre_ring {
 	struct vyre_device *device;
 	struct vyre_memory
 	    *memories[VYRE_RING_BUFFERS];	/* LAUNCH: one record of VYRE_LAUNCH_WORDS a worker, in lines */
-	uint32_t *control, *live, *words, *log; /* words: the slots */
+	struct vyre_memory *mailbox[VYRE_MAILBOX_BUFFERS];
+	int is_mailbox;
+	uint32_t *control, *live, *words; /* words: the slots */
+	uint32_t *stamps;		  /* by place; NULL: no mailbox */
 	uint32_t slots, workers, tenants, flags, control_words;
 	uint32_t idle_polls, spins; /* polls before leaving; polls a waiter makes before it sleeps */
 	uint64_t room_slice_ns;	    /* the longest sleep of a publisher that waits for room; tests make it long */
@@ -88,6 +95,7 @@ struct vyre_ring {
 
 	/* stopping */
 	__attribute__((aligned(128))) uint32_t left; /* atomic: every worker has left */
+	uint32_t lost;				     /* atomic: the device was lost */
 	uint64_t wakes;				     /* atomic */
 };
 
@@ -99,6 +107,12 @@ struct vyre_publisher {
 static inline uint32_t *vyre_slot_words(const struct vyre_ring *ring, uint64_t position)
 {
 	return ring->words + (position & (ring->slots - 1)) * VYRE_SLOT_WORDS;
+}
+
+/* A stamp that names no position of this place: there are at least two. */
+static inline uint32_t vyre_no_stamp(uint64_t position)
+{
+	return (uint32_t)position + 1;
 }
 
 static inline int vyre_slot_has_ended(uint32_t status)
@@ -122,6 +136,11 @@ void vyre_ring_unref(struct vyre_ring *ring);
 
 /* ring.c: the device was shut down by a slot. `all`: no worker is left. */
 void vyre_ring_shut_down(struct vyre_ring *ring, int all);
+
+/* ring.c: the device is lost: from now on every call that would wait for it says so; who sleeps is woken. Any thread. */
+void vyre_ring_lose(struct vyre_ring *ring);
+int vyre_ring_is_lost(const struct vyre_ring *ring);
+vyre_status vyre_ring_answer_lost(void);
 
 /* ring.c: a worker has published io entries; any thread. */
 void vyre_ring_io_asked(struct vyre_ring *ring);

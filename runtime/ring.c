@@ -1,12 +1,16 @@
-/* ring.c - a live ring: made, configured, stopped, counted.
+/* ring.c - a live ring: made, configured, stopped.
  *
- * In: a kernel of a set. Out: control, slots and logs in device memory, and workers that drain them until stop.
+ * In: a kernel of a set. Out: control, slots and logs in device memory, and workers that drain them until stop. Of a
+ * mailbox ring (abi/mailbox.h) the host works on copies of its own: `control`, `live` and `words` are those.
  * Invariant: the memory of a ring lives until its owner, its publishers and every worker have let go. A handler that
  * never returns therefore costs its thread and its ring's memory, never the process: stop says TIMEOUT, destroy leaves
  * the ring to the worker, which frees it if it ever ends.
  *
- * On the cpu the loader plays the device's part where no kernel is left to do it: it stores STATE, takes a worker that
- * wakes out of AWAY, and counts slots that a stop cancelled in RETIRED.
+ * The loader plays the device's part where no kernel is left to do it: it stores STATE, takes a worker that wakes out of
+ * AWAY, and counts slots that a stop cancelled in RETIRED. Behind PCIe only then: a compare-exchange of the host's is not
+ * atomic against the device's stores, so what nobody has claimed is taken back when the kernel has ended.
+ *
+ * A lost device: `lost` is set once and never cleared; every call that would wait for the device answers DEVICE_LOST.
  */
 #include <string.h>
 
@@ -16,7 +20,11 @@
 #include "live.h"
 #include "message.h"
 
-enum { DEFAULT_SLOTS = 4096, MAX_WORKERS = 256, SPIN_NS = 4000 };
+enum {
+	DEFAULT_SLOTS = 4096,
+	SPIN_NS = 4000,
+	MAILBOX_SPIN_NS = 20000, /* a round trip is longer, and who sleeps is told late */
+};
 static const uint64_t default_idle_ns = 2000000;
 /* A full ring usually moves within microseconds; but HEAD passing over held places makes room and tells nobody. */
 static const uint64_t room_slice_ns = 1000000;
@@ -55,30 +63,54 @@ static vyre_status complete_queue(struct vyre_ring_params *params)
 /* Parameters with their defaults put in. */
 static vyre_status complete(struct vyre_ring_params *params)
 {
-	const struct vyre_kernel *kernel = params->kernel;
-	uint32_t processors = kernel->device->info.max_workers;
+	struct vyre_kernel *kernel = params->kernel;
+	uint32_t usual, most;
+	vyre_status status;
 
 	if (kernel->unit->kind != VYRE_UNIT_SET || kernel->unit->feed != VYRE_FEED_LIVE)
 		return vyre_fail(VYRE_INVALID, "compile the set with feed live", "unit %.64s is no set with feed live",
 				 vyre_blob_string(kernel->blob, kernel->unit->name));
+	status = kernel->device->fns->ring_workers(kernel, params->share, &usual, &most);
+	if (status != VYRE_OK)
+		return status;
 	params->slots = params->slots ? params->slots : DEFAULT_SLOTS;
-	params->workers = params->workers ? params->workers : processors > 1 ? processors - 1 : 1;
+	params->workers = params->workers ? params->workers : usual;
 	params->tenants = params->tenants ? params->tenants : 1;
 	params->idle_ns = params->idle_ns ? params->idle_ns : default_idle_ns;
 	if (!is_power_of_two(params->slots) || params->slots < 2 || params->slots > VYRE_MAX_SLOTS)
 		return vyre_fail(VYRE_INVALID, "ask for a power of two from 2 to 1048576", "a ring of %u slots",
 				 params->slots);
-	if (params->workers > MAX_WORKERS || params->tenants > VYRE_TENANT_MASKS ||
-	    params->observables > VYRE_MAX_SLOTS)
+	if (params->workers > most || params->tenants > VYRE_TENANT_MASKS || params->observables > VYRE_MAX_SLOTS)
 		return vyre_fail(VYRE_INVALID, "stay within the limits",
-				 "%u workers (at most %u), %u tenants (%u), %u observables (%u)", params->workers,
-				 (unsigned)MAX_WORKERS, params->tenants, (unsigned)VYRE_TENANT_MASKS,
-				 params->observables, (unsigned)VYRE_MAX_SLOTS);
+				 "%u workers (at most %u), %u tenants (%u), %u observables (%u)", params->workers, most,
+				 params->tenants, (unsigned)VYRE_TENANT_MASKS, params->observables,
+				 (unsigned)VYRE_MAX_SLOTS);
 	if (params->flags & ~(uint32_t)VYRE_RING_PIN)
 		return vyre_fail(VYRE_INVALID, "use VYRE_RING_* flags only", "unknown ring flags 0x%x", params->flags);
 	return complete_queue(params);
 }
 
+static int has_row(const struct vyre_ring *ring, uint32_t i)
+{
+	return ring->kernel->ring_rows[i] != VYRE_NO_ROW;
+}
+
+static vyre_status make_mailbox(struct vyre_ring *ring)
+{
+	const uint64_t bytes[VYRE_MAILBOX_BUFFERS] = {
+	    [VYRE_MAILBOX_CONTROL] = ring->memories[VYRE_RING_BUFFER_CONTROL]->bytes,
+	    [VYRE_MAILBOX_RING] = ring->memories[VYRE_RING_BUFFER_RING]->bytes,
+	    [VYRE_MAILBOX_STAMPS] = 4 * (uint64_t)ring->slots,
+	};
+	vyre_status status = VYRE_OK;
+	uint32_t i;
+
+	for (i = 0; i < VYRE_MAILBOX_BUFFERS && status == VYRE_OK; i++)
+		status = vyre_memory_create(ring->device, bytes[i], VYRE_PLACE_HOST, &ring->mailbox[i]);
+	return status;
+}
+
+/* io entries are in turn the asker's and the host's, so they lie where both can reach them. */
 static vyre_status make_memory(struct vyre_ring *ring, const struct vyre_ring_params *params)
 {
 	uint32_t records = params->slots + params->spawned, cells = vyre_queue_cells(records);
@@ -95,8 +127,13 @@ static vyre_status make_memory(struct vyre_ring *ring, const struct vyre_ring_pa
 	uint32_t i;
 
 	for (i = 0; i < VYRE_RING_BUFFERS && status == VYRE_OK; i++)
-		if (ring->kernel->ring_rows[i] != VYRE_NO_ROW)
-			status = vyre_memory_create(ring->device, bytes[i], &ring->memories[i]);
+		if (has_row(ring, i))
+			status = vyre_memory_create(ring->device, bytes[i],
+						    ring->is_mailbox && i != VYRE_RING_BUFFER_IO ? VYRE_PLACE_DEVICE
+												 : VYRE_PLACE_HOST,
+						    &ring->memories[i]);
+	if (status == VYRE_OK && ring->is_mailbox)
+		status = make_mailbox(ring);
 	if (status != VYRE_OK)
 		return status;
 	ring->owner = vyre_pages_alloc(sizeof(*ring->owner) * params->slots);
@@ -104,52 +141,123 @@ static vyre_status make_memory(struct vyre_ring *ring, const struct vyre_ring_pa
 			   : vyre_fail_nomem("the owners of a ring's places", sizeof(*ring->owner) * params->slots);
 }
 
-static void encode_queue(struct vyre_ring *ring, const struct vyre_ring_params *params)
-{
-	uint32_t records = params->slots + params->spawned;
+/* ---- what the memory holds at first -------------------------------------------------------------------------------- */
 
-	if (ring->memories[VYRE_RING_BUFFER_FRAMES])
-		vyre_frames_encode(ring->memories[VYRE_RING_BUFFER_FRAMES]->data, records, params->frames,
-				   ring->kernel->unit->frame_words);
-	if (ring->memories[VYRE_RING_BUFFER_QUEUE])
-		vyre_queue_encode(ring->memories[VYRE_RING_BUFFER_QUEUE]->data, vyre_queue_cells(records),
-				  params->spawned);
-}
+typedef void fill_fn(const struct vyre_ring *ring, const struct vyre_ring_params *params, uint32_t *words);
 
 /* Every counter of positions or slots starts at the same value; what wraps early shows early. */
-static void encode(struct vyre_ring *ring, const struct vyre_ring_params *params)
+static void fill_control(const struct vyre_ring *ring, const struct vyre_ring_params *params, uint32_t *control)
 {
 	static const uint32_t counters[] = {VYRE_LIVE_TAIL, VYRE_LIVE_HEAD, VYRE_LIVE_RETIRED};
+	uint32_t *live, i;
+
+	vyre_control_encode_live(control, params->tenants, params->observables, ring->slots);
+	live = control + control[VYRE_CONTROL_EXT_BASE];
+	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		live[counters[i]] = params->first_position;
+	control[VYRE_CONTROL_DONE_COUNT] = params->first_position;
+	for (i = 0; i < 32; i++) {
+		control[VYRE_CONTROL_TENANT_FAIRNESS + i] = params->first_position;
+		live[VYRE_LIVE_TENANT_RETIRED + i] = params->first_position;
+	}
+	live[VYRE_LIVE_STATE] = 1;
+}
+
+static void fill_launch(const struct vyre_ring *ring, const struct vyre_ring_params *params, uint32_t *launch)
+{
 	uint32_t i;
 
-	ring->control = ring->memories[VYRE_RING_BUFFER_CONTROL]->data;
-	ring->words = ring->memories[VYRE_RING_BUFFER_RING]->data;
-	ring->log = ring->memories[VYRE_RING_BUFFER_LOG]->data;
-	vyre_control_encode_live(ring->control, params->tenants, params->observables, params->slots);
-	ring->control_words = VYRE_CONTROL_MIN_WORDS + params->observables;
-	ring->live = ring->control + ring->control[VYRE_CONTROL_EXT_BASE];
-	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-		ring->live[counters[i]] = params->first_position;
-	ring->control[VYRE_CONTROL_DONE_COUNT] = params->first_position;
-	for (i = 0; i < params->workers; i++) {
-		uint32_t *launch = (uint32_t *)ring->memories[VYRE_RING_BUFFER_LAUNCH]->data + i * VYRE_LIVE_LINE_WORDS;
-
+	for (i = 0; i < params->workers; i++, launch += VYRE_LIVE_LINE_WORDS) {
 		launch[VYRE_LAUNCH_IDLE_LIMIT] = ring->idle_polls;
+		launch[VYRE_LAUNCH_ROUND_LIMIT] = ring->device->burst_polls;
 		launch[VYRE_LAUNCH_WORKERS] = params->workers;
 	}
-	encode_queue(ring, params);
+}
+
+static void fill_frames(const struct vyre_ring *ring, const struct vyre_ring_params *params, uint32_t *words)
+{
+	vyre_frames_encode(words, params->slots + params->spawned, params->frames, ring->kernel->unit->frame_words);
+}
+
+static void fill_queue(const struct vyre_ring *ring, const struct vyre_ring_params *params, uint32_t *words)
+{
+	(void)ring;
+	vyre_queue_encode(words, vyre_queue_cells(params->slots + params->spawned), params->spawned);
+}
+
+/* In memory that the host cannot reach: made beside it, and copied. */
+static vyre_status fill_memory(const struct vyre_ring *ring, const struct vyre_ring_params *params,
+			       struct vyre_memory *memory, fill_fn *fill)
+{
+	vyre_status status;
+	uint32_t *words;
+
+	if (memory->data) {
+		fill(ring, params, memory->data);
+		return VYRE_OK;
+	}
+	words = vyre_pages_alloc(memory->bytes);
+	if (!words)
+		return vyre_fail_nomem("what a ring's memory holds at first", memory->bytes);
+	fill(ring, params, words);
+	status = ring->device->fns->memory_write(memory, 0, words, memory->bytes);
+	vyre_pages_free(words, memory->bytes);
+	return status;
+}
+
+/* A stamp is a position modulo the slots' number; another place's stamp is none of this place's positions. */
+static void fill_stamps(struct vyre_ring *ring)
+{
+	uint32_t i;
+
+	for (i = 0; i < ring->slots; i++)
+		ring->stamps[i] = vyre_no_stamp(i);
+}
+
+static vyre_status encode(struct vyre_ring *ring, const struct vyre_ring_params *params)
+{
+	static fill_fn *const fills[VYRE_RING_BUFFERS] = {
+	    [VYRE_RING_BUFFER_CONTROL] = fill_control,
+	    [VYRE_RING_BUFFER_LAUNCH] = fill_launch,
+	    [VYRE_RING_BUFFER_FRAMES] = fill_frames,
+	    [VYRE_RING_BUFFER_QUEUE] = fill_queue,
+	};
+	vyre_status status = VYRE_OK;
+	uint32_t i;
+
+	for (i = 0; i < VYRE_RING_BUFFERS && status == VYRE_OK; i++)
+		if (fills[i] && ring->memories[i])
+			status = fill_memory(ring, params, ring->memories[i], fills[i]);
+	if (status != VYRE_OK)
+		return status;
+	if (ring->is_mailbox) {
+		ring->control = ring->mailbox[VYRE_MAILBOX_CONTROL]->data;
+		ring->words = ring->mailbox[VYRE_MAILBOX_RING]->data;
+		ring->stamps = ring->mailbox[VYRE_MAILBOX_STAMPS]->data;
+		fill_control(ring, params, ring->control);
+		fill_stamps(ring);
+	} else {
+		ring->control = ring->memories[VYRE_RING_BUFFER_CONTROL]->data;
+		ring->words = ring->memories[VYRE_RING_BUFFER_RING]->data;
+	}
+	ring->live = ring->control + ring->control[VYRE_CONTROL_EXT_BASE];
+	return VYRE_OK;
+}
+
+/* The host's own counts. */
+static void begin_counts(struct vyre_ring *ring, const struct vyre_ring_params *params)
+{
+	uint32_t i;
+
+	ring->control_words = VYRE_CONTROL_MIN_WORDS + params->observables;
 	ring->first_position = params->first_position;
 	ring->commit[0].cursor = ring->first_position;
 	ring->commit[0].tenant_published = params->first_position;
-	for (i = 0; i < 32; i++) {
-		ring->control[VYRE_CONTROL_TENANT_FAIRNESS + i] = params->first_position;
-		ring->live[VYRE_LIVE_TENANT_RETIRED + i] = params->first_position;
+	for (i = 0; i < 32; i++)
 		ring->tenant[i].published = params->first_position;
-	}
 	ring->lap_limit = UINT64_MAX;
 	ring->limit = ring->first_position + params->slots;
 	ring->full_retired = params->first_position - 1;
-	ring->live[VYRE_LIVE_STATE] = 1;
 }
 
 /* idle_ns as a number of polls, 0 = never; see poll_ps in device.h. */
@@ -161,6 +269,15 @@ static uint32_t idle_polls(const struct vyre_device *device, uint64_t idle_ns)
 		return 0;
 	polls = idle_ns > UINT64_MAX / 1000 ? UINT64_MAX : idle_ns * 1000 / device->poll_ps;
 	return polls == 0 ? 1 : polls > UINT32_MAX ? UINT32_MAX : (uint32_t)polls;
+}
+
+/* Polls of the slot's own STATUS that a waiter makes before it sleeps. On one processor the one who would end the wait
+ * cannot run while we spin. */
+static uint32_t spins(const struct vyre_ring *ring)
+{
+	if (ring->is_mailbox)
+		return vyre_cpu_processors() > 1 ? (uint32_t)(MAILBOX_SPIN_NS * 1000ull / vyre_cpu_poll_ps()) : 0;
+	return ring->device->info.max_workers > 1 ? (uint32_t)(SPIN_NS * 1000ull / ring->device->poll_ps) : 0;
 }
 
 static void init_locks(struct vyre_ring *ring)
@@ -201,13 +318,14 @@ vyre_status vyre_ring_create(const struct vyre_ring_params *given, struct vyre_r
 	ring->flags = params.flags;
 	ring->room_slice_ns = room_slice_ns;
 	ring->idle_polls = idle_polls(ring->device, params.idle_ns);
-	/* On one processor the one who would end the wait cannot run while we spin. */
-	ring->spins = ring->device->info.max_workers > 1 ? (uint32_t)(SPIN_NS * 1000ull / ring->device->poll_ps) : 0;
+	ring->is_mailbox = (ring->kernel->slice_flags & VYRE_SLICE_MAILBOX) != 0;
+	ring->spins = spins(ring);
+	begin_counts(ring, &params);
 	status = make_memory(ring, &params);
-	if (status == VYRE_OK) {
-		encode(ring, &params);
+	if (status == VYRE_OK)
+		status = encode(ring, &params);
+	if (status == VYRE_OK)
 		status = ring->device->fns->ring_start(ring);
-	}
 	if (status != VYRE_OK) {
 		vyre_ring_unref(ring);
 		return status;
@@ -230,6 +348,8 @@ void vyre_ring_unref(struct vyre_ring *ring)
 	ring->device->fns->ring_free(ring);
 	for (i = 0; i < VYRE_RING_BUFFERS; i++)
 		vyre_memory_unref(ring->memories[i]);
+	for (i = 0; i < VYRE_MAILBOX_BUFFERS; i++)
+		vyre_memory_unref(ring->mailbox[i]);
 	vyre_pages_free(ring->owner, sizeof(*ring->owner) * ring->slots);
 	vyre_kernel_destroy(ring->kernel);
 	pthread_mutex_destroy(&ring->publish_lock);
@@ -247,13 +367,16 @@ static int is_unclaimed(uint32_t status, int all_left)
 }
 
 /* Slots that nobody has claimed, suspended ones among them, end as EMPTY, and those who wait for them are told. By
- * compare-exchange: a worker that has not left may still claim. What they had spawned goes with the kernel. */
+ * compare-exchange: a worker that has not left may still claim. What they had spawned goes with the kernel. What a lost
+ * device had is not known. */
 static void cancel_unclaimed(struct vyre_ring *ring)
 {
 	/* What is claimed lies in a ready ring, or is in a handler's hands. */
 	int all_left = ring->device->fns->ring_running(ring) == 0;
 	uint32_t cancelled = 0, i;
 
+	if ((ring->is_mailbox && !all_left) || vyre_ring_is_lost(ring))
+		return;
 	vyre_ring_lock(ring);
 	for (i = 0; i < ring->slots; i++) {
 		uint32_t *status = vyre_slot_words(ring, i), seen = __atomic_load_n(status, __ATOMIC_ACQUIRE);
@@ -317,6 +440,27 @@ void vyre_ring_io_asked(struct vyre_ring *ring)
 	pthread_mutex_unlock(&ring->io_lock);
 }
 
+int vyre_ring_is_lost(const struct vyre_ring *ring)
+{
+	return __atomic_load_n(&ring->lost, __ATOMIC_SEQ_CST) != 0;
+}
+
+void vyre_ring_lose(struct vyre_ring *ring)
+{
+	if (__atomic_exchange_n(&ring->lost, 1, __ATOMIC_SEQ_CST) == 0)
+		vyre_log(
+		    VYRE_LOG_ERROR,
+		    "the device of a ring was lost: %s Fix: close what was made from the device and open it again.",
+		    vyre_last_error());
+	vyre_ring_notify(ring);
+}
+
+vyre_status vyre_ring_answer_lost(void)
+{
+	return vyre_answer(VYRE_DEVICE_LOST, "the device was lost, and with it what the ring had in flight. Fix: close "
+					     "what was made from the device and open it again.");
+}
+
 /* Any number of threads may be in here: every step may be done twice. */
 static vyre_status stop_workers(struct vyre_ring *ring, uint64_t deadline)
 {
@@ -333,6 +477,8 @@ static vyre_status stop_workers(struct vyre_ring *ring, uint64_t deadline)
 		all_have_left(ring);
 	cancel_unclaimed(ring);
 	close_ring(ring, VYRE_RING_STOPPED);
+	if (vyre_ring_is_lost(ring))
+		return vyre_ring_answer_lost();
 	if (__atomic_load_n(&ring->left, __ATOMIC_SEQ_CST))
 		return VYRE_OK;
 	return vyre_fail(VYRE_TIMEOUT, "find the handler that does not return",
@@ -347,11 +493,13 @@ vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_n
 
 	if (__atomic_load_n(&ring->left, __ATOMIC_SEQ_CST) &&
 	    __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED)
-		return VYRE_OK;
+		return vyre_ring_is_lost(ring) ? vyre_ring_answer_lost() : VYRE_OK;
 	close_ring(ring, VYRE_RING_CLOSING);
 	if (drain)
 		drained = vyre_ring_drain(ring, timeout_ns);
 	status = stop_workers(ring, deadline);
+	if (status == VYRE_DEVICE_LOST)
+		return status;
 	return drained != VYRE_OK ? VYRE_TIMEOUT : status;
 }
 
@@ -363,7 +511,9 @@ void vyre_ring_destroy(struct vyre_ring *ring)
 		return;
 	stopped_before = __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED;
 	/* A stop that has already timed out is not waited for a second time. */
-	if (stopped_before ? have_all_left(ring, NULL) : vyre_ring_stop(ring, 0, VYRE_FOREVER) == VYRE_OK) {
+	if (!stopped_before)
+		(void)!vyre_ring_stop(ring, 0, VYRE_FOREVER);
+	if (have_all_left(ring, NULL)) {
 		ring->device->fns->ring_finish(ring);
 		vyre_ring_unref(ring);
 		return;
@@ -404,66 +554,4 @@ vyre_status vyre_ring_set_quota(struct vyre_ring *ring, uint32_t tenant, uint32_
 	tell_of_change(ring);
 	vyre_ring_tell_room_waiters(ring);
 	return VYRE_OK;
-}
-
-static uint32_t debug_records(const struct vyre_ring *ring)
-{
-	uint32_t records = __atomic_load_n(&ring->log[0], __ATOMIC_ACQUIRE) / VYRE_DEBUG_RECORD_WORDS;
-
-	return records < VYRE_DEBUG_RECORDS ? records : VYRE_DEBUG_RECORDS;
-}
-
-void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out)
-{
-	/* Read first: what retires later is published by the time that is counted. */
-	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), i;
-	struct vyre_commit now;
-
-	memset(out, 0, sizeof(*out));
-	vyre_ring_lock(ring);
-	vyre_ring_reap_faults(ring);
-	out->detached_faults = ring->detached_faults;
-	out->last_fault_slot = ring->last_fault[0];
-	out->last_fault_code = ring->last_fault[1];
-	out->last_fault_detail = ring->last_fault[2];
-	vyre_ring_unlock(ring);
-	now = vyre_ring_commit(ring);
-	out->published = now.published;
-	/* RETIRED has 32 bits and is less than 2^31 away from what was published. */
-	out->retired = now.published -
-		       (uint64_t)(int64_t)(int32_t)((uint32_t)ring->first_position + (uint32_t)now.published - retired);
-	out->faults = __atomic_load_n(&ring->control[VYRE_CONTROL_FAULT_COUNT], __ATOMIC_RELAXED);
-	out->wakes = __atomic_load_n(&ring->wakes, __ATOMIC_RELAXED);
-	out->parked = vyre_live_load(ring, VYRE_LIVE_PARKED);
-	out->ready = vyre_live_load(ring, VYRE_LIVE_READY);
-	out->waiting = vyre_live_load(ring, VYRE_LIVE_WAITING);
-	out->shut_down = vyre_live_load(ring, VYRE_LIVE_LEAVE) != 0;
-	out->sleeping = ring->device->fns->ring_sleeping(ring);
-	for (i = 0; i < 32; i++)
-		out->metrics[i] = __atomic_load_n(&ring->control[VYRE_CONTROL_METRICS + i], __ATOMIC_RELAXED);
-	out->debug_records = debug_records(ring);
-	out->debug_dropped = __atomic_load_n(&ring->control[VYRE_CONTROL_DEBUG_DROPPED], __ATOMIC_RELAXED);
-}
-
-vyre_status vyre_ring_read_control(struct vyre_ring *ring, uint32_t first, uint32_t *words, uint32_t count)
-{
-	uint32_t i;
-
-	if (first > ring->control_words || count > ring->control_words - first)
-		return vyre_fail(VYRE_INVALID, "read inside it, or make the ring with more observables",
-				 "words %u..+%u of a control buffer of %u words", first, count, ring->control_words);
-	for (i = 0; i < count; i++)
-		words[i] = __atomic_load_n(&ring->control[first + i], __ATOMIC_ACQUIRE);
-	return VYRE_OK;
-}
-
-uint32_t vyre_ring_read_log(struct vyre_ring *ring, uint32_t first, uint32_t (*records)[4], uint32_t max)
-{
-	uint32_t count = debug_records(ring), done = 0, i;
-
-	for (; done < max && first < count; done++, first++)
-		for (i = 0; i < VYRE_DEBUG_RECORD_WORDS; i++)
-			records[done][i] =
-			    __atomic_load_n(&ring->log[1 + first * VYRE_DEBUG_RECORD_WORDS + i], __ATOMIC_RELAXED);
-	return done;
 }

@@ -16,7 +16,7 @@
 
 /* What one empty poll of the live feed costs, measured for 20 us: three loads and a pause, as the kernel does. A kernel
  * counts polls, not time; this is the exchange rate, and good to a factor of two. */
-static uint32_t measure_poll(void)
+uint32_t vyre_cpu_poll_ps(void)
 {
 	enum { POLLS = 64, WINDOW_NS = 20000 };
 	static const uint32_t words[3] = {0};
@@ -42,7 +42,7 @@ static uint32_t measure_poll(void)
 	return ns < 1000 ? 1000 : ns > 1000000 ? 1000000 : (uint32_t)ns;
 }
 
-static uint32_t count_processors(void)
+uint32_t vyre_cpu_processors(void)
 {
 	cpu_set_t set;
 
@@ -54,8 +54,8 @@ static uint32_t count_processors(void)
 static vyre_status cpu_open(struct vyre_device *device)
 {
 	device->info.target = vyre_cpu_level(&device->lacks);
-	device->info.max_workers = count_processors();
-	device->poll_ps = measure_poll();
+	device->info.max_workers = vyre_cpu_processors();
+	device->poll_ps = vyre_cpu_poll_ps();
 	snprintf(device->info.name, sizeof(device->info.name), "cpu (%s, %u threads)",
 		 vyre_target_name(device->info.target), device->info.max_workers);
 	return VYRE_OK;
@@ -88,6 +88,7 @@ static const uint64_t tail_bytes = 64;
 static vyre_status cpu_memory_create(struct vyre_memory *memory)
 {
 	memory->data = vyre_pages_alloc(memory->bytes + tail_bytes);
+	memory->address = (uintptr_t)memory->data;
 	return memory->data ? VYRE_OK : vyre_fail_nomem("a buffer", memory->bytes);
 }
 
@@ -96,14 +97,16 @@ static void cpu_memory_destroy(struct vyre_memory *memory)
 	vyre_pages_free(memory->data, memory->bytes + tail_bytes);
 }
 
-static void cpu_memory_write(struct vyre_memory *memory, uint64_t offset, const void *data, uint64_t bytes)
+static vyre_status cpu_memory_write(struct vyre_memory *memory, uint64_t offset, const void *data, uint64_t bytes)
 {
 	memcpy((uint8_t *)memory->data + offset, data, bytes);
+	return VYRE_OK;
 }
 
-static void cpu_memory_read(struct vyre_memory *memory, uint64_t offset, void *data, uint64_t bytes)
+static vyre_status cpu_memory_read(struct vyre_memory *memory, uint64_t offset, void *data, uint64_t bytes)
 {
 	memcpy(data, (const uint8_t *)memory->data + offset, bytes);
+	return VYRE_OK;
 }
 
 static vyre_status cpu_image_load(struct vyre_device *device, const uint8_t *bytes, uint64_t size,
@@ -126,6 +129,7 @@ const struct vyre_device_fns vyre_cpu_device = {
     .image_entry = vyre_elf_entry,
     .image_unload = vyre_elf_unload,
     .dispatch = vyre_cpu_dispatch,
+    .ring_workers = vyre_cpu_ring_workers,
     .ring_start = vyre_cpu_ring_start,
     .ring_wake = vyre_cpu_ring_wake,
     .ring_running = vyre_cpu_ring_running,

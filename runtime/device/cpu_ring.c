@@ -28,6 +28,7 @@
 #include "live.h"
 #include "message.h"
 
+enum { MAX_WORKERS = 256 };
 /* How long a thread rests when the kernel returned for no reason and the ring has not moved. */
 static const uint64_t rest_ns = 1000000;
 
@@ -170,12 +171,35 @@ static void fill_table(struct vyre_ring *ring, struct worker *worker, uint32_t i
 	};
 }
 
+vyre_status vyre_cpu_ring_workers(struct vyre_kernel *kernel, uint32_t share, uint32_t *usual, uint32_t *most)
+{
+	uint32_t processors = kernel->device->info.max_workers;
+
+	(void)share; /* threads share by themselves */
+	*usual = processors > 1 ? processors - 1 : 1;
+	*most = MAX_WORKERS;
+	return VYRE_OK;
+}
+
+/* A slice that keeps host and device apart would find no mailbox bound here. */
+static vyre_status check_kernel(const struct vyre_kernel *kernel)
+{
+	if (!(kernel->slice_flags & VYRE_SLICE_MAILBOX))
+		return VYRE_OK;
+	return vyre_fail(VYRE_UNSUPPORTED, "compile the set for the cpu device",
+			 "unit %.64s was compiled for a device that has a mailbox",
+			 vyre_blob_string(kernel->blob, kernel->unit->name));
+}
+
 vyre_status vyre_cpu_ring_start(struct vyre_ring *ring)
 {
 	uint32_t buffers = ring->kernel->unit->buffer_count, i;
 	size_t bytes = sizeof(struct engine) + ring->workers * sizeof(struct worker);
-	struct engine *engine = vyre_mem_alloc(bytes);
+	vyre_status status = check_kernel(ring->kernel);
+	struct engine *engine = status == VYRE_OK ? vyre_mem_alloc(bytes) : NULL;
 
+	if (status != VYRE_OK)
+		return status;
 	if (engine)
 		engine->tables = vyre_mem_alloc(sizeof(*engine->tables) * buffers * ring->workers);
 	if (!engine || !engine->tables) {
