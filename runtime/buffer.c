@@ -49,6 +49,21 @@ void vyre_memory_unref(void *object)
 	vyre_mem_free(memory);
 }
 
+vyre_status vyre_memory_hold(struct vyre_memory *memory, enum vyre_place place)
+{
+	const struct vyre_device_fns *fns = memory->device->fns;
+
+	if (fns->memory_place)
+		return fns->memory_place(memory, place, 1);
+	__atomic_add_fetch(&memory->holds, 1, __ATOMIC_RELAXED);
+	return VYRE_OK;
+}
+
+void vyre_memory_let_go(struct vyre_memory *memory)
+{
+	__atomic_sub_fetch(&memory->holds, 1, __ATOMIC_RELEASE);
+}
+
 struct vyre_memory *vyre_buffer_get(struct vyre_device *device, vyre_buffer buffer)
 {
 	struct vyre_memory *memory = vyre_handles_get(&device->buffers, buffer, vyre_memory_ref);
@@ -155,10 +170,10 @@ vyre_status vyre_buffer_map(struct vyre_device *device, vyre_buffer buffer, void
 	*out = NULL;
 	if (!memory)
 		return VYRE_STALE;
-	*out = memory->data;
-	if (!memory->data)
-		status = vyre_fail(VYRE_UNSUPPORTED, "copy with vyre_buffer_read and vyre_buffer_write",
-				   "device %s has no memory that the host can address", device->fns->name);
+	if (device->fns->memory_place)
+		status = device->fns->memory_place(memory, VYRE_PLACE_HOST, 0);
+	if (status == VYRE_OK)
+		*out = memory->data;
 	vyre_memory_unref(memory);
 	return status;
 }

@@ -11,29 +11,47 @@
 #include "kernel.h"
 #include "message.h"
 
-static const struct vyre_device_fns *const drivers[] = {&vyre_cpu_device};
+static const struct vyre_device_fns *const drivers[] = {&vyre_cpu_device, &vyre_cuda_device};
 enum { DRIVER_COUNT = sizeof(drivers) / sizeof(drivers[0]) };
 
-static const struct vyre_device_fns *find_driver(const char *name)
+static const struct vyre_device_fns *find_driver(const char *name, size_t length)
 {
 	uint32_t i;
 
 	for (i = 0; i < DRIVER_COUNT; i++)
-		if (strcmp(drivers[i]->name, name) == 0)
+		if (strlen(drivers[i]->name) == length && strncmp(drivers[i]->name, name, length) == 0)
 			return drivers[i];
 	return NULL;
 }
 
-vyre_status vyre_device_open(const char *driver, struct vyre_device **out)
+/* "cuda:1" is index 1 of "cuda"; 0 = the text behind the colon is no number. */
+static int read_index(const char *text, uint32_t *index)
 {
-	const struct vyre_device_fns *fns = driver ? find_driver(driver) : NULL;
+	*index = 0;
+	if (*text == '\0')
+		return 1;
+	if (*text++ != ':' || *text == '\0' || strlen(text) > 4)
+		return 0;
+	for (; *text >= '0' && *text <= '9'; text++)
+		*index = *index * 10 + (uint32_t)(*text - '0');
+	return *text == '\0';
+}
+
+vyre_status vyre_device_open(const char *name, struct vyre_device **out)
+{
+	size_t length = name ? strcspn(name, ":") : 0;
+	const struct vyre_device_fns *fns = name ? find_driver(name, length) : NULL;
 	struct vyre_device *device;
 	vyre_status status;
+	uint32_t index;
 
 	*out = NULL;
 	if (!fns)
 		return vyre_fail(VYRE_UNAVAILABLE, "open \"cpu\", which is always there",
-				 "this build of the loader has no device \"%.32s\"", driver ? driver : "(null)");
+				 "this build of the loader has no device \"%.32s\"", name ? name : "(null)");
+	if (!read_index(name + length, &index))
+		return vyre_fail(VYRE_INVALID, "write a number behind the colon, or none", "\"%.32s\" names no device",
+				 name);
 	device = vyre_mem_alloc(sizeof(*device));
 	if (!device)
 		return vyre_fail_nomem("a device record", sizeof(*device));
@@ -41,7 +59,7 @@ vyre_status vyre_device_open(const char *driver, struct vyre_device **out)
 	device->fns = fns;
 	vyre_handles_init(&device->buffers);
 	snprintf(device->info.driver, sizeof(device->info.driver), "%s", fns->name);
-	status = fns->open(device);
+	status = fns->open(device, index);
 	if (status != VYRE_OK) {
 		vyre_handles_finish(&device->buffers);
 		vyre_mem_free(device);
@@ -89,7 +107,21 @@ const char *vyre_target_name(uint32_t target)
 	}
 }
 
-uint32_t vyre_pick_slice(const struct vyre_device *device, const struct vyre_blob_view *view, uint32_t unit)
+const char *vyre_format_name(uint32_t format)
+{
+	switch (format) {
+#define X(name, value, text) \
+	case value: \
+		return text;
+		VYRE_FORMAT_LIST(X)
+#undef X
+	default:
+		return "of an unknown format";
+	}
+}
+
+uint32_t vyre_pick_slice(const struct vyre_device *device, const struct vyre_blob_view *view, uint32_t unit,
+			 uint32_t *below)
 {
 	uint32_t i, best = UINT32_MAX, best_fit = 0;
 	char why[128];
@@ -98,11 +130,12 @@ uint32_t vyre_pick_slice(const struct vyre_device *device, const struct vyre_blo
 		uint32_t fit =
 		    view->slices[i].unit == unit ? device->fns->fit(device, &view->slices[i], why, sizeof(why)) : 0;
 
-		if (fit > best_fit) {
+		if (fit > best_fit && fit < *below) {
 			best_fit = fit;
 			best = i;
 		}
 	}
+	*below = best_fit;
 	return best;
 }
 
@@ -117,16 +150,18 @@ size_t vyre_device_explain(const struct vyre_device *device, const struct vyre_b
 		text[0] = '\0';
 	for (i = 0; i < view.slice_count; i++) {
 		const struct vyre_blob_slice *slice = &view.slices[i];
-		uint32_t best = vyre_pick_slice(device, &view, slice->unit);
+		uint32_t below = UINT32_MAX, best = vyre_pick_slice(device, &view, slice->unit, &below);
 		char why[128];
 		int length;
 
 		if (device->fns->fit(device, slice, why, sizeof(why)) != 0 && best != i)
-			snprintf(why, sizeof(why), "not picked: slice %u (%s) fits better", best,
-				 vyre_target_name(view.slices[best].target));
-		length = snprintf(
-		    used < size ? text + used : NULL, used < size ? size - used : 0, "slice %u: unit %.64s, %s: %s\n",
-		    i, vyre_blob_string(blob, view.units[slice->unit].name), vyre_target_name(slice->target), why);
+			snprintf(why, sizeof(why), "not picked: slice %u (%s %s) fits better", best,
+				 vyre_target_name(view.slices[best].target),
+				 vyre_format_name(view.slices[best].format));
+		length = snprintf(used < size ? text + used : NULL, used < size ? size - used : 0,
+				  "slice %u: unit %.64s, %s %s: %s\n", i,
+				  vyre_blob_string(blob, view.units[slice->unit].name), vyre_target_name(slice->target),
+				  vyre_format_name(slice->format), why);
 		used += length > 0 ? (size_t)length : 0;
 	}
 	return used;

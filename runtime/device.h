@@ -27,11 +27,14 @@ struct vyre_memory {
 	uint64_t bytes;
 	void *data;	  /* as the host sees it; NULL where the host cannot */
 	uint64_t address; /* as the device sees it */
+	uint32_t holds;	  /* atomic: kernels and rings that count on its place; it does not move while there are any */
+	void *own;	  /* the device's own record */
 	struct vyre_device *device;
 };
 
 /* A loaded slice. */
 struct vyre_image {
+	void *own;     /* a driver's: the device's own record */
 	uint8_t *base; /* native: where virtual address `low` lies */
 	uint64_t low, bytes;
 	struct vyre_image_range {
@@ -42,23 +45,28 @@ struct vyre_image {
 
 struct vyre_device_fns {
 	const char *name;
-	/* Fills info and what else the device keeps; UNAVAILABLE with what to install. */
-	vyre_status (*open)(struct vyre_device *device);
+	/* Fills info and what else the device keeps; `index` counts devices of this name. UNAVAILABLE with what to
+	 * install. */
+	vyre_status (*open)(struct vyre_device *device, uint32_t index);
 	void (*close)(struct vyre_device *device);
 	/* How well a slice fits, 0 = not at all; `why` says it in words. */
 	uint32_t (*fit)(const struct vyre_device *device, const struct vyre_blob_slice *slice, char *why, size_t size);
 
-	/* create: memory->place says where; NONE = as the device likes. Zeroed. write, read: DEVICE_LOST; any thread, also
-	 * beside a resident kernel. */
+	/* Zeroed memory in memory->place; NONE = a place is found when it is needed. */
 	vyre_status (*memory_create)(struct vyre_memory *memory);
 	void (*memory_destroy)(struct vyre_memory *memory);
+	/* Sees to it that memory is in a place, moving it if need be; HOST serves who asks for DEVICE. `hold`: adds to
+	 * holds. UNSUPPORTED: it is elsewhere and held. NULL: there is one place. */
+	vyre_status (*memory_place)(struct vyre_memory *memory, enum vyre_place place, int hold);
+	/* Any thread, also beside a resident kernel. DEVICE_LOST is their error, and NOMEM where nothing had a place yet. */
 	vyre_status (*memory_write)(struct vyre_memory *memory, uint64_t offset, const void *data, uint64_t bytes);
 	vyre_status (*memory_read)(struct vyre_memory *memory, uint64_t offset, void *data, uint64_t bytes);
 
-	vyre_status (*image_load)(struct vyre_device *device, const uint8_t *bytes, uint64_t size,
-				  struct vyre_image *image);
-	vyre_status (*image_entry)(const struct vyre_image *image, uint64_t address, vyre_cpu_entry *entry);
-	void (*image_unload)(struct vyre_image *image);
+	/* Loads the bytes of a slice into kernel->image (and entry, where code is called). UNSUPPORTED: not on this
+	 * device after all; the next slice that fits is tried. unload: also of an image that was never loaded. */
+	vyre_status (*image_load)(struct vyre_kernel *kernel, const struct vyre_blob_slice *slice, const uint8_t *bytes,
+				  uint64_t size);
+	void (*image_unload)(struct vyre_kernel *kernel);
 
 	vyre_status (*dispatch)(struct vyre_kernel *kernel, const uint32_t workgroups[3], uint32_t fault[2]);
 
@@ -77,20 +85,23 @@ struct vyre_device_fns {
 	void (*ring_free)(struct vyre_ring *ring);
 };
 
-extern const struct vyre_device_fns vyre_cpu_device;
+extern const struct vyre_device_fns vyre_cpu_device, vyre_cuda_device;
 
 struct vyre_device {
 	uint32_t refs; /* atomic */
 	const struct vyre_device_fns *fns;
 	struct vyre_device_info info;
 	struct vyre_handles buffers;
-	uint32_t poll_ps;  /* picoseconds of one empty poll of the live feed */
+	uint32_t poll_ps;  /* picoseconds of one empty poll of the live feed, on the device */
 	uint32_t burst_polls; /* polls after which a resident kernel must return and be launched again; 0 = never */
 	const char *lacks; /* the first feature that keeps the device from the next target level; NULL = none */
+	void *own;	   /* the device's own record */
 };
 
 /* "x86-64-v3", from VYRE_TARGET_LIST. */
 const char *vyre_target_name(uint32_t target);
+/* "cubin", from VYRE_FORMAT_LIST. */
+const char *vyre_format_name(uint32_t format);
 void vyre_device_ref(struct vyre_device *device);
 void vyre_device_unref(struct vyre_device *device);
 
@@ -99,6 +110,10 @@ vyre_status vyre_memory_create(struct vyre_device *device, uint64_t bytes, enum 
 			       struct vyre_memory **out);
 void vyre_memory_ref(void *memory);
 void vyre_memory_unref(void *memory);
+/* Memory in a place where it stays until it is let go as often. Errors: UNSUPPORTED (held elsewhere), NOMEM,
+ * DEVICE_LOST. */
+vyre_status vyre_memory_hold(struct vyre_memory *memory, enum vyre_place place);
+void vyre_memory_let_go(struct vyre_memory *memory);
 /* The memory that a handle names, with one more reference; NULL and a message when it is stale. */
 struct vyre_memory *vyre_buffer_get(struct vyre_device *device, vyre_buffer buffer);
 

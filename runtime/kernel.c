@@ -12,8 +12,6 @@
 #include "kernel.h"
 #include "message.h"
 
-static const uint32_t max_stack_bytes = 64u << 20;
-
 static const struct vyre_blob_unit *find_unit(struct vyre_blob *blob, const char *name)
 {
 	const struct vyre_blob_view *view = &blob->view;
@@ -85,12 +83,20 @@ static void note_opcodes(struct vyre_kernel *kernel)
 			kernel->packable[i / 32] |= 1u << i % 32;
 }
 
+/* What the host touches while a kernel runs is in its own memory. */
+static enum vyre_place place_of(uint32_t buffer_class)
+{
+	return buffer_class == VYRE_CLASS_STREAM || buffer_class == VYRE_CLASS_LIVE ? VYRE_PLACE_HOST
+										    : VYRE_PLACE_DEVICE;
+}
+
 static vyre_status bind_row(struct vyre_kernel *kernel, const struct vyre_kernel_params *params, uint32_t row_index)
 {
 	const struct vyre_blob_buffer *row = &kernel->rows[row_index];
 	const char *name = vyre_blob_string(kernel->blob, row->name);
 	const struct vyre_binding *found = NULL;
 	struct vyre_memory *memory;
+	vyre_status status;
 	uint64_t count;
 	uint32_t i;
 
@@ -107,6 +113,11 @@ static vyre_status bind_row(struct vyre_kernel *kernel, const struct vyre_kernel
 	memory = vyre_buffer_get(kernel->device, found->buffer);
 	if (!memory)
 		return VYRE_STALE;
+	status = vyre_memory_hold(memory, place_of(row->class_));
+	if (status != VYRE_OK) {
+		vyre_memory_unref(memory);
+		return status;
+	}
 	kernel->memories[row_index] = memory;
 	count = memory->bytes / vyre_element_bytes(row->element);
 	if (count < row->count)
@@ -119,7 +130,7 @@ static vyre_status bind_row(struct vyre_kernel *kernel, const struct vyre_kernel
 			return vyre_fail(VYRE_INVALID, "bind one buffer to one name",
 					 "one buffer is bound to both %.64s and %.64s",
 					 vyre_blob_string(kernel->blob, kernel->rows[i].name), name);
-	kernel->table[row->binding] = (struct vyre_cpu_buffer){memory->data, count};
+	kernel->table[row->binding] = (struct vyre_cpu_buffer){(void *)(uintptr_t)memory->address, count};
 	return VYRE_OK;
 }
 
@@ -146,13 +157,28 @@ static vyre_status bind_buffers(struct vyre_kernel *kernel, const struct vyre_ke
 	return VYRE_OK;
 }
 
-static vyre_status load_slice(struct vyre_kernel *kernel)
+static vyre_status load_slice(struct vyre_kernel *kernel, const struct vyre_blob_slice *slice)
+{
+	const struct vyre_blob_section *section = &kernel->blob->view.sections[slice->section];
+	vyre_status status = vyre_blob_check_section(kernel->blob, slice->section);
+
+	if (status != VYRE_OK)
+		return status;
+	memcpy(kernel->lanes, slice->lanes, sizeof(kernel->lanes));
+	kernel->slice_flags = slice->flags;
+	status = kernel->device->fns->image_load(kernel, slice, kernel->blob->bytes + section->offset, section->bytes);
+	if (status != VYRE_OK)
+		kernel->device->fns->image_unload(kernel);
+	return status;
+}
+
+/* The slice that fits best; one that the device refuses after all makes way for the next. */
+static vyre_status load_best_slice(struct vyre_kernel *kernel)
 {
 	const struct vyre_blob_view *view = &kernel->blob->view;
-	uint32_t pick = vyre_pick_slice(kernel->device, view, (uint32_t)(kernel->unit - view->units));
-	const struct vyre_blob_slice *slice;
-	const struct vyre_blob_section *section;
-	vyre_status status;
+	uint32_t unit = (uint32_t)(kernel->unit - view->units), below = UINT32_MAX;
+	uint32_t pick = vyre_pick_slice(kernel->device, view, unit, &below);
+	vyre_status status = VYRE_UNSUPPORTED;
 
 	if (pick == UINT32_MAX) {
 		char why[512];
@@ -162,20 +188,9 @@ static vyre_status load_slice(struct vyre_kernel *kernel)
 				 "no slice of %.64s runs on %s:\n%s",
 				 vyre_blob_string(kernel->blob, kernel->unit->name), kernel->device->info.name, why);
 	}
-	slice = &view->slices[pick];
-	section = &view->sections[slice->section];
-	if (slice->stack_bytes > max_stack_bytes)
-		return vyre_fail(VYRE_UNSUPPORTED, "use less workgroup memory or fewer local arrays",
-				 "the slice needs %u bytes of stack, at most %u are given", slice->stack_bytes,
-				 max_stack_bytes);
-	kernel->stack_bytes = slice->stack_bytes;
-	kernel->slice_flags = slice->flags;
-	status = vyre_blob_check_section(kernel->blob, slice->section);
-	if (status == VYRE_OK)
-		status = kernel->device->fns->image_load(kernel->device, kernel->blob->bytes + section->offset,
-							 section->bytes, &kernel->image);
-	if (status == VYRE_OK)
-		status = kernel->device->fns->image_entry(&kernel->image, slice->entry, &kernel->entry);
+	for (; pick != UINT32_MAX && status == VYRE_UNSUPPORTED;
+	     pick = vyre_pick_slice(kernel->device, view, unit, &below))
+		status = load_slice(kernel, &view->slices[pick]);
 	return status;
 }
 
@@ -203,7 +218,7 @@ static vyre_status fill(struct vyre_kernel *kernel, const struct vyre_kernel_par
 	if (status != VYRE_OK)
 		return status;
 	kernel->entry = entry;
-	return entry ? VYRE_OK : load_slice(kernel);
+	return entry ? VYRE_OK : load_best_slice(kernel);
 }
 
 vyre_status vyre_kernel_create_from_entry(struct vyre_device *device, const struct vyre_kernel_params *params,
@@ -250,9 +265,12 @@ void vyre_kernel_destroy(struct vyre_kernel *kernel)
 
 	if (!kernel || __atomic_sub_fetch(&kernel->refs, 1, __ATOMIC_ACQ_REL) != 0)
 		return;
-	kernel->device->fns->image_unload(&kernel->image);
+	kernel->device->fns->image_unload(kernel);
 	for (i = 0; kernel->memories && i < kernel->unit->buffer_count; i++)
-		vyre_memory_unref(kernel->memories[i]);
+		if (kernel->memories[i]) {
+			vyre_memory_let_go(kernel->memories[i]);
+			vyre_memory_unref(kernel->memories[i]);
+		}
 	vyre_mem_free(kernel->memories);
 	vyre_mem_free(kernel->table);
 	vyre_blob_close(kernel->blob);

@@ -16,8 +16,10 @@ void vyre_blob_ref(struct vyre_blob *blob);
 vyre_status vyre_blob_check_section(const struct vyre_blob *blob, uint32_t section);
 /* Bytes of an element of a buffer; 0 = no such element. */
 uint32_t vyre_element_bytes(uint32_t element);
-/* Index of the slice that fits the unit best on this device; UINT32_MAX = none. */
-uint32_t vyre_pick_slice(const struct vyre_device *device, const struct vyre_blob_view *view, uint32_t unit);
+/* Index of the slice that fits the unit best on this device, among those that fit less well than *below, which becomes
+ * how well it fits; UINT32_MAX = none. */
+uint32_t vyre_pick_slice(const struct vyre_device *device, const struct vyre_blob_view *view, uint32_t unit,
+			 uint32_t *below);
 
 /* The buffers that a ring brings, in the order in which a set's table starts with them, and the feature of the unit
  * without which there is none (0 = always there). */
@@ -44,11 +46,12 @@ struct vyre_kernel {
 	uint32_t packable[8];		     /* bit k: opcode k is the set's, or built in, and may be packed */
 	int has_dfa_table;
 	struct vyre_memory **memories;	     /* by row; NULL for a live set's ring rows */
-	struct vyre_cpu_buffer *table;	     /* by binding */
+	struct vyre_cpu_buffer *table;	     /* by binding; addresses as the device sees them */
 	struct vyre_image image;
-	vyre_cpu_entry entry;
+	vyre_cpu_entry entry;		     /* native code; NULL where a driver launches it */
 	uint32_t stack_bytes;
-	uint32_t slice_flags; /* VYRE_SLICE_* of the slice that was picked */
+	uint32_t lanes[3];		     /* of a workgroup of this slice */
+	uint32_t slice_flags;		     /* VYRE_SLICE_*; 0 when made from an entry */
 };
 
 void vyre_kernel_ref(struct vyre_kernel *kernel);

@@ -113,7 +113,7 @@ VYRE_API const struct vyre_blob_op *vyre_blob_find_op(const struct vyre_blob *bl
 struct vyre_device;
 
 struct vyre_device_info {
-	char name[64];   /* "cpu (x86-64-v4, 2 threads)" */
+	char name[96];   /* "cpu (x86-64-v4, 2 threads)", "cuda (NVIDIA H200, sm_90, 132 multiprocessors)" */
 	char driver[16]; /* "cpu" */
 	uint32_t target; /* the best VYRE_TARGET_* that the device runs */
 	uint32_t max_workers;

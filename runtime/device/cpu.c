@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "device.h"
+#include "kernel.h"
 #include "message.h"
 #include "relax.h"
 
@@ -51,8 +51,10 @@ uint32_t vyre_cpu_processors(void)
 	return 1;
 }
 
-static vyre_status cpu_open(struct vyre_device *device)
+static vyre_status cpu_open(struct vyre_device *device, uint32_t index)
 {
+	if (index != 0)
+		return vyre_fail(VYRE_UNAVAILABLE, "open \"cpu\"", "there is one cpu device, not %u", index + 1);
 	device->info.target = vyre_cpu_level(&device->lacks);
 	device->info.max_workers = vyre_cpu_processors();
 	device->poll_ps = vyre_cpu_poll_ps();
@@ -89,6 +91,7 @@ static vyre_status cpu_memory_create(struct vyre_memory *memory)
 {
 	memory->data = vyre_pages_alloc(memory->bytes + tail_bytes);
 	memory->address = (uintptr_t)memory->data;
+	memory->place = VYRE_PLACE_HOST;
 	return memory->data ? VYRE_OK : vyre_fail_nomem("a buffer", memory->bytes);
 }
 
@@ -109,11 +112,25 @@ static vyre_status cpu_memory_read(struct vyre_memory *memory, uint64_t offset, 
 	return VYRE_OK;
 }
 
-static vyre_status cpu_image_load(struct vyre_device *device, const uint8_t *bytes, uint64_t size,
-				  struct vyre_image *image)
+static const uint32_t max_stack_bytes = 64u << 20;
+
+static vyre_status cpu_image_load(struct vyre_kernel *kernel, const struct vyre_blob_slice *slice, const uint8_t *bytes,
+				  uint64_t size)
 {
-	(void)device;
-	return vyre_elf_load(bytes, size, image);
+	vyre_status status;
+
+	if (slice->stack_bytes > max_stack_bytes)
+		return vyre_fail(VYRE_UNSUPPORTED, "use less workgroup memory or fewer local arrays",
+				 "the slice needs %u bytes of stack, at most %u are given", slice->stack_bytes,
+				 max_stack_bytes);
+	kernel->stack_bytes = slice->stack_bytes;
+	status = vyre_elf_load(bytes, size, &kernel->image);
+	return status == VYRE_OK ? vyre_elf_entry(&kernel->image, slice->entry, &kernel->entry) : status;
+}
+
+static void cpu_image_unload(struct vyre_kernel *kernel)
+{
+	vyre_elf_unload(&kernel->image);
 }
 
 const struct vyre_device_fns vyre_cpu_device = {
@@ -126,8 +143,7 @@ const struct vyre_device_fns vyre_cpu_device = {
     .memory_write = cpu_memory_write,
     .memory_read = cpu_memory_read,
     .image_load = cpu_image_load,
-    .image_entry = vyre_elf_entry,
-    .image_unload = vyre_elf_unload,
+    .image_unload = cpu_image_unload,
     .dispatch = vyre_cpu_dispatch,
     .ring_workers = vyre_cpu_ring_workers,
     .ring_start = vyre_cpu_ring_start,

@@ -133,7 +133,7 @@ static void explains_its_choice(void **state)
 	assert_int_equal(vyre_blob_open(bytes, size, &blob), VYRE_OK);
 	length = vyre_device_explain(device, blob, text, sizeof(text));
 	assert_int_equal(length, strlen(text));
-	assert_non_null(strstr(text, "slice 0: unit reference, x86-64-v2: picked"));
+	assert_non_null(strstr(text, "slice 0: unit reference, x86-64-v2 elf: picked"));
 	assert_int_equal(vyre_device_explain(device, blob, less, sizeof(less)), length);
 	assert_int_equal(strlen(less), sizeof(less) - 1);
 	assert_int_equal(vyre_device_explain(device, blob, NULL, 0), length);
@@ -144,7 +144,7 @@ static void explains_its_choice(void **state)
 	test_blob_redigest(bytes, size);
 	assert_int_equal(vyre_blob_open(bytes, size, &blob), VYRE_OK);
 	vyre_device_explain(device, blob, text, sizeof(text));
-	assert_non_null(strstr(text, "slice 0: unit reference, x86-64-v2: picked"));
+	assert_non_null(strstr(text, "slice 0: unit reference, x86-64-v2 elf: picked"));
 	assert_non_null(strstr(text, "none of the cpu device"));
 	vyre_blob_close(blob);
 	slices(bytes)[1].target = VYRE_TARGET_X86_64_V2;
@@ -155,12 +155,12 @@ static void explains_its_choice(void **state)
 	device->lacks = "avx2";
 	vyre_device_explain(device, blob, text, sizeof(text));
 	assert_non_null(strstr(
-	    text, "slice 0: unit reference, x86-64-v3: not picked: this processor has x86-64-v2, it lacks avx2"));
-	assert_non_null(strstr(text, "slice 1: unit reference, x86-64-v2: picked"));
+	    text, "slice 0: unit reference, x86-64-v3 elf: not picked: this processor has x86-64-v2, it lacks avx2"));
+	assert_non_null(strstr(text, "slice 1: unit reference, x86-64-v2 elf: picked"));
 	device->info.target = VYRE_TARGET_X86_64_V4;
 	vyre_device_explain(device, blob, text, sizeof(text));
 	assert_non_null(
-	    strstr(text, "slice 1: unit reference, x86-64-v2: not picked: slice 0 (x86-64-v3) fits better"));
+	    strstr(text, "slice 1: unit reference, x86-64-v2 elf: not picked: slice 0 (x86-64-v3 elf) fits better"));
 	vyre_blob_close(blob);
 	vyre_device_close(device);
 	free(bytes);
