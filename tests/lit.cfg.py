@@ -10,7 +10,7 @@ config.name = "vyre"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".vyre"]
 # Folders whose programs belong to a C test and have no RUN lines.
-config.excludes = ["conformance", "scheduler"]
+config.excludes = ["conformance", "scheduler", "gpu"]
 config.test_source_root = os.path.dirname(__file__)
 
 build = os.path.abspath(lit_config.params.get("build", os.path.join(config.test_source_root, "..", "build")))
