@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "codegen/codegen.h"
+#include "runtime/abi/mailbox.h"
 #include "runtime/abi/ring.h"
 
 struct bytes {
@@ -151,11 +152,22 @@ static bool is_read_back(const struct vyrec_module *m, const struct vyrec_unit_n
 	return array->class_ != VYREC_CLASS_CONST;
 }
 
+static uint32_t count_buffers(const struct vyrec_module *m, const struct vyrec_unit_node *unit)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < unit->item_count; i++)
+		count += m->refs[unit->items + 2 * i] == VYREC_ITEM_BUFFER;
+	return count;
+}
+
 static void add_buffers(struct writer *w, const struct vyrec_unit_node *lowered, struct vyre_blob_unit *unit)
 {
 	const struct vyrec_module *m = w->in->lowered;
+	uint32_t left = count_buffers(m, lowered);
+	if (vyrec_has_mailbox(m, (vyrec_unit)(lowered - m->units)))
+		left -= VYRE_MAILBOX_BUFFERS; /* they are last, and the slice's own affair */
 	unit->first_buffer = w->buffer_count;
-	for (uint32_t i = 0; i < lowered->item_count; i++) {
+	for (uint32_t i = 0; left && i < lowered->item_count; i++) {
 		const struct vyrec_array_node *array = &m->arrays[m->refs[lowered->items + 2 * i + 1]];
 		if (m->refs[lowered->items + 2 * i] != VYREC_ITEM_BUFFER)
 			continue;
@@ -167,6 +179,7 @@ static void add_buffers(struct writer *w, const struct vyrec_unit_node *lowered,
 		row.readback_bytes = is_read_back(m, lowered, array) ? UINT32_MAX : 0;
 		append(&w->buffers, &row, sizeof row);
 		w->buffer_count++;
+		left--;
 	}
 }
 

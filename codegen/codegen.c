@@ -12,17 +12,20 @@
 #include <string.h>
 
 #include "codegen/llvm.h"
+#include "runtime/abi/mailbox.h"
 
 /* What one compilation holds; finished by finish(). */
 struct job {
 	LLVMContextRef context;
 	LLVMModuleRef module;
 	struct vyrec_llvm_emit emit;
-	bool fatal; /* LLVM was left by longjmp: its objects must not be touched */
+	uint32_t *shared; /* bytes, by unit - 1; malloc */
+	bool fatal;	  /* LLVM was left by longjmp: its objects must not be touched */
 };
 
 static void finish(struct job *job)
 {
+	free(job->shared);
 	if (job->fatal)
 		return;
 	vyrec_llvm_emit_finish(&job->emit);
@@ -45,7 +48,8 @@ static bool compile(struct job *job, struct vyrec_module *module, const struct v
 	double start = vyrec_now_ms();
 	*job = (struct job){.context = LLVMContextCreate()};
 	job->module = LLVMModuleCreateWithNameInContext(vyrec_name_text(module, module->file), job->context);
-	if (!vyrec_llvm_lower(module, target, job->context, job->module, diags))
+	job->shared = vyrec_alloc(module->unit_count * sizeof *job->shared);
+	if (!vyrec_llvm_lower(module, target, job->context, job->module, job->shared, diags))
 		return false;
 	if (tamper)
 		tamper(job->module);
@@ -165,32 +169,58 @@ static void find_guilty(const struct blame *blame, const char *words, struct vyr
 				blame->target->name, name, words);
 }
 
-/* ---- slices ---------------------------------------------------------------------------------------------------------- */
-
-static uint32_t shared_bytes(const struct vyrec_module *m, vyrec_unit unit)
+bool vyrec_has_mailbox(const struct vyrec_module *m, vyrec_unit unit)
 {
+	static const char *const names[] = {
+#define X(name, text, meaning) text,
+	    VYRE_MAILBOX_BUFFER_LIST(X)
+#undef X
+	};
 	const struct vyrec_unit_node *u = &m->units[unit];
-	uint32_t bytes = 0;
-	for (uint32_t i = 0; i < u->item_count; i++) {
-		const struct vyrec_array_node *array = &m->arrays[m->refs[u->items + 2 * i + 1]];
-		if (m->refs[u->items + 2 * i] == VYREC_ITEM_SHARED)
-			bytes += array->count * vyrec_type_bytes(array->element);
+	vyrec_array found[VYRE_MAILBOX_BUFFERS] = {0};
+	uint32_t count = 0;
+	for (uint32_t i = 0; u->feed == VYRE_FEED_LIVE && i < u->item_count; i++) {
+		if (m->refs[u->items + 2 * i] != VYREC_ITEM_BUFFER)
+			continue;
+		memmove(found, found + 1, sizeof found - sizeof *found);
+		found[VYRE_MAILBOX_BUFFERS - 1] = m->refs[u->items + 2 * i + 1];
+		count++;
 	}
-	return bytes;
+	for (uint32_t i = 0; i < VYRE_MAILBOX_BUFFERS; i++)
+		if (count < VYRE_MAILBOX_BUFFERS || strcmp(vyrec_name_text(m, m->arrays[found[i]].name), names[i]))
+			return false;
+	return true;
 }
+
+/* ---- slices ---------------------------------------------------------------------------------------------------------- */
 
 /* Room for return addresses, alignment and a signal-free red zone, beyond what LLVM counted. */
 enum { STACK_SLACK = 256 };
 
-static bool measure(struct vyrec_slice *out, const struct vyrec_module *module, struct vyrec_diags *diags)
+/* The numbers that the pipeline and the lowering know; ptxas.c adds its own. */
+static void describe(struct vyrec_slice *out, const struct vyrec_module *module, const struct job *job)
+{
+	uint32_t units = module->unit_count - 1;
+	bool is_native = out->target->family == VYREC_FAMILY_NATIVE;
+	out->resources = vyrec_alloc(units * sizeof *out->resources);
+	for (uint32_t i = 0; i < units; i++) {
+		const struct vyrec_unit_node *unit = &module->units[i + 1];
+		struct vyrec_resources *to = &out->resources[i];
+		to->shared_bytes = job->shared[i];
+		for (unsigned axis = 0; axis < 3; axis++)
+			to->lanes[axis] = is_native ? 1 : unit->workgroup[axis];
+		to->flags = vyrec_has_mailbox(module, i + 1) ? VYRE_SLICE_MAILBOX : 0;
+	}
+}
+
+static bool find_entries(struct vyrec_slice *out, const struct vyrec_module *module, struct vyrec_diags *diags)
 {
 	uint32_t units = module->unit_count - 1;
 	out->entries = vyrec_alloc(units * sizeof *out->entries);
-	out->resources = vyrec_alloc(units * sizeof *out->resources);
 	uint32_t *stacks = vyrec_alloc(units * sizeof *stacks);
 	for (vyrec_unit unit = 1; unit <= units; unit++) {
 		char name[VYREC_MAX_NAME_BYTES + 16];
-		vyrec_llvm_symbol(module, unit, name, sizeof name);
+		vyrec_llvm_symbol(module, out->target, unit, name, sizeof name);
 		out->entries[unit - 1] = vyrec_elf_symbol(out->image, out->image_bytes, name);
 		if (!out->entries[unit - 1]) {
 			vyrec_diags_add(diags, VYREC_ERROR, "", module->units[unit].loc,
@@ -201,11 +231,19 @@ static bool measure(struct vyrec_slice *out, const struct vyrec_module *module, 
 	}
 	vyrec_elf_stacks(out->image, out->image_bytes, out->entries, units, stacks);
 	for (uint32_t i = 0; i < units; i++)
-		out->resources[i] = (struct vyrec_resources){.lanes = {1, 1, 1},
-							     .stack_bytes = stacks[i] + STACK_SLACK,
-							     .shared_bytes = shared_bytes(module, i + 1)};
+		out->resources[i].stack_bytes = stacks[i] + STACK_SLACK;
 	free(stacks);
 	return true;
+}
+
+static void name_entries(struct vyrec_slice *out, const struct vyrec_module *module)
+{
+	out->unit_count = module->unit_count - 1;
+	out->symbols = vyrec_alloc(out->unit_count * sizeof *out->symbols);
+	for (vyrec_unit unit = 1; unit <= out->unit_count; unit++) {
+		out->symbols[unit - 1] = vyrec_alloc(VYREC_MAX_NAME_BYTES + 16);
+		vyrec_llvm_symbol(module, out->target, unit, out->symbols[unit - 1], VYREC_MAX_NAME_BYTES + 16);
+	}
 }
 
 static void keep_text(struct vyrec_slice *out, const struct job *job, const char *form)
@@ -218,6 +256,15 @@ static void keep_text(struct vyrec_slice *out, const struct job *job, const char
 	out->text_bytes = LLVMGetBufferSize(from);
 	out->text = vyrec_alloc(out->text_bytes + 1);
 	memcpy(out->text, LLVMGetBufferStart(from), out->text_bytes);
+}
+
+/* PTX is its own image. */
+static void take_text(struct vyrec_slice *out, const struct job *job)
+{
+	out->format = VYRE_FORMAT_PTX;
+	out->image_bytes = LLVMGetBufferSize(job->emit.object);
+	out->image = vyrec_alloc(out->image_bytes + 1);
+	memcpy(out->image, LLVMGetBufferStart(job->emit.object), out->image_bytes);
 }
 
 static bool link_job(struct vyrec_slice *out, const struct job *job, struct vyrec_diags *diags)
@@ -247,7 +294,13 @@ bool vyrec_codegen_with(struct vyrec_module *module, const struct vyrec_target *
 	if (fine) {
 		out->times = job.emit.times;
 		keep_text(out, &job, options->emit);
-		fine = link_job(out, &job, diags) && measure(out, module, diags);
+		describe(out, module, &job);
+		if (target->family == VYREC_FAMILY_NVPTX) {
+			take_text(out, &job);
+			name_entries(out, module);
+		} else {
+			fine = link_job(out, &job, diags) && find_entries(out, module, diags);
+		}
 	}
 	finish(&job);
 	if (!fine)
@@ -266,6 +319,9 @@ void vyrec_slice_finish(struct vyrec_slice *slice)
 	free(slice->image);
 	free(slice->text);
 	free(slice->entries);
+	for (uint32_t i = 0; i < slice->unit_count; i++)
+		free(slice->symbols[i]);
+	free(slice->symbols);
 	free(slice->resources);
 	*slice = (struct vyrec_slice){0};
 }

@@ -48,7 +48,8 @@ struct vyrec_slice {
 	size_t text_bytes;
 	/* By unit index - 1; each malloc. */
 	uint64_t *entries;    /* ELF: virtual address */
-	char **symbols;       /* PTX, CUBIN: name of the .entry; each malloc. ELF: NULL */
+	char **symbols;       /* PTX, CUBIN: name of the .entry; unit_count of them, each malloc. ELF: NULL */
+	uint32_t unit_count;
 	struct vyrec_resources {
 		uint32_t lanes[3]; /* of a workgroup */
 		uint32_t flags;	   /* VYRE_SLICE_* */
@@ -63,6 +64,9 @@ void vyrec_slice_finish(struct vyrec_slice *slice);
  * Same module, target and options: same bytes. Thread rule: one at a time (LLVM's fatal-error hook is process-wide). */
 bool vyrec_codegen(struct vyrec_module *module, const struct vyrec_target *target,
 		   const struct vyrec_codegen_options *options, struct vyrec_slice *out, struct vyrec_diags *diags);
+
+/* Do the buffers of a lowered unit end with those of abi/mailbox.h? */
+bool vyrec_has_mailbox(const struct vyrec_module *module, vyrec_unit unit);
 
 struct vyrec_blob_input {
 	struct vyrec_module *source;   /* as parsed and verified: names, ops, args, logs, trap sites, VIR0 */

@@ -1,6 +1,8 @@
 /* llvm.h - what the files of the LLVM lowering share. Private to this folder (and its white-box tests).
  *
- *   llvm_unit.c    one LLVM function for a program: prologue, types, diagnostics of what a target cannot do
+ *   llvm_unit.c    one LLVM function for a program: declarations, types, diagnostics of what a target cannot do
+ *   llvm_native.c, llvm_nvptx.c    what differs between families of targets: a struct lower_form each
+ *   llvm_meet.c, llvm_nvptx_atomic.c    NVPTX: where lanes meet; read-modify-writes with order and scope
  *   llvm_stmt.c    statements        llvm_expr.c  expressions but operations       llvm_ops.c  rows of ops.def
  *   llvm_fma.c     fma where the target has none
  *   llvm_memory.c  bounds policies, loads, stores, atomics, the debug log
@@ -19,7 +21,7 @@
 /* ---- lowering ---------------------------------------------------------------------------------------------------- */
 
 struct lower_array {
-	LLVMValueRef data;             /* pointer to element 0 */
+	LLVMValueRef data;             /* pointer to element 0, in the address space that it lies in */
 	LLVMValueRef count;            /* i64 elements; a constant for shared and local arrays */
 	LLVMValueRef scope, no_alias;  /* alias metadata of a buffer, or NULL */
 	LLVMTypeRef element;           /* as it lies in memory */
@@ -28,20 +30,54 @@ struct lower_array {
 struct lower_local {
 	LLVMValueRef value;     /* the SSA value of a let or counter; the alloca of a var */
 	LLVMBasicBlockRef exit; /* of a label */
+	struct lower_catch *catching; /* around the label's block */
 };
 
 /* Where break, continue and trap go. */
 struct lower_loop {
 	LLVMBasicBlockRef exit, next;
+	struct lower_catch *catching; /* around it */
 };
 struct lower_catch {
 	LLVMBasicBlockRef exit;
+	LLVMBasicBlockRef fallen;  /* where lanes that trap wait for the others; NULL: they just go to the exit */
 	LLVMValueRef code, detail; /* allocas */
+	struct lower_catch *outer;
 };
+
+/* The loader binds no buffer of more elements: a byte offset fits in 62 bits. */
+#define LOWER_MOST_ELEMENTS (UINT64_C(1) << 59)
+
+struct lower;
+
+/* What a family of targets does its own way. `builtin` and `collective` give NULL, and `barrier` false, for what the
+ * family cannot do at this place; NULL in place of a function: everywhere. */
+struct lower_form {
+	const char *symbol;            /* of an entry: a format with the unit's name */
+	unsigned buffer_space, shared_space;
+	bool reads_const_aside;        /* loads from const buffers may go by a path that sees no writes */
+	const char *scopes[VYREC_SCOPE_COUNT]; /* LLVM's names; all NULL: scopes are one */
+	/* The function l->fn of the unit and its attributes; no block yet. */
+	void (*open)(struct lower *l, const char *symbol, const vyrec_array *buffers, uint32_t count);
+	void (*prologue)(struct lower *l);
+	void (*buffer)(struct lower *l, vyrec_array array, uint32_t binding); /* fills data and count */
+	void (*shared)(struct lower *l, vyrec_array array);                   /* likewise */
+	void (*zero_shared)(struct lower *l);                                 /* after all of them */
+	void (*close)(struct lower *l);                                       /* after the body; may be NULL */
+	LLVMValueRef (*builtin)(struct lower *l, const struct vyrec_expr_node *e);
+	LLVMValueRef (*collective)(struct lower *l, const struct vyrec_expr_node *e, LLVMValueRef value,
+				   LLVMValueRef index);
+	bool (*barrier)(struct lower *l, vyrec_scope scope);
+	void (*relax)(struct lower *l);
+	void (*trap)(struct lower *l, LLVMValueRef code, LLVMValueRef detail); /* outside every catch; ends the block */
+	LLVMValueRef (*rmw)(struct lower *l, const struct vyrec_expr_node *node, LLVMValueRef place, LLVMValueRef value);
+};
+extern const struct lower_form vyrec_form_native, vyrec_form_nvptx;
 
 struct lower {
 	struct vyrec_module *m;
 	const struct vyrec_target *target;
+	const struct lower_form *form;
 	struct vyrec_diags *diags;
 	bool failed;
 
@@ -49,12 +85,25 @@ struct lower {
 	LLVMModuleRef module;
 	LLVMBuilderRef b;
 	LLVMBuilderRef entry_b; /* at the end of the entry block, which holds the allocas */
-	LLVMTypeRef i1, i8, i16, i32, i64, i128, f32, f64, ptr, none;
+	LLVMTypeRef i1, i8, i16, i32, i64, i128, f32, f64, none;
+	LLVMTypeRef ptr, buffer_ptr; /* to the lane's own memory, to a buffer */
 	unsigned kind_scope, kind_no_alias, kind_invariant, kind_range, kind_no_undef, kind_align, kind_loop;
 
 	vyrec_unit unit;
-	LLVMValueRef fn, launch;
-	LLVMValueRef log_fn; /* of this unit; NULL until its first log */
+	LLVMValueRef fn;
+	LLVMValueRef launch;  /* native: the launch record */
+	LLVMValueRef records; /* native: the buffers' */
+	LLVMValueRef trap;    /* NVPTX: the trap record */
+	struct lower_meet {   /* NVPTX: what the lanes of a workgroup meet by (llvm_meet.c) */
+		LLVMValueRef scratch; /* shared: a value a warp, twice; NULL until it is needed */
+		LLVMValueRef turn;    /* alloca: which half is next */
+		LLVMValueRef present; /* shared: a bit a lane that has not fallen; NULL: none can */
+		unsigned apart;       /* catches around that lanes can fall out of while others meet inside */
+		bool whole;           /* the same of the unit's body */
+		uint32_t bytes;       /* of shared memory */
+	} meet;
+	LLVMValueRef log_fn;  /* of this unit; NULL until its first log */
+	uint32_t shared_bytes; /* of this unit */
 	struct lower_array *arrays;  /* by vyrec_array */
 	struct lower_local *locals;  /* by vyrec_local */
 	struct lower_loop *loop;     /* innermost */
@@ -62,11 +111,13 @@ struct lower {
 	bool cold;                    /* inside what a hoisted check leaves for the case that it fails */
 };
 
-/* Lowers every program of a module. False after errors in diags (the LLVM module is then of no use). */
+/* Lowers every program of a module. False after errors in diags (the LLVM module is then of no use). shared_bytes, by
+ * unit - 1, may be NULL. */
 bool vyrec_llvm_lower(struct vyrec_module *m, const struct vyrec_target *target, LLVMContextRef context,
-		      LLVMModuleRef module, struct vyrec_diags *diags);
-/* The symbol of a program. The dot keeps it apart from every C library name that LLVM might call. */
-void vyrec_llvm_symbol(const struct vyrec_module *m, vyrec_unit unit, char *name, size_t bytes);
+		      LLVMModuleRef module, uint32_t *shared_bytes, struct vyrec_diags *diags);
+/* The symbol of a program. */
+void vyrec_llvm_symbol(const struct vyrec_module *m, const struct vyrec_target *target, vyrec_unit unit, char *name,
+		       size_t bytes);
 
 void lower_block(struct lower *l, vyrec_block block);
 void lower_trap(struct lower *l, LLVMValueRef code, LLVMValueRef detail); /* ends the block */
@@ -88,6 +139,9 @@ void lower_log(struct lower *l, const struct vyrec_stmt_node *node);
 void lower_array_alloca(struct lower *l, vyrec_array array, vyrec_loc loc); /* storage, once a function */
 void lower_array_zero(struct lower *l, vyrec_array array);
 LLVMAtomicOrdering lower_order(unsigned order);
+LLVMAtomicRMWBinOp lower_rmw_op(const struct vyrec_expr_node *node);
+unsigned lower_scope(struct lower *l, unsigned scope); /* LLVM's id */
+LLVMValueRef lower_fence(struct lower *l, LLVMAtomicOrdering order, unsigned scope);
 
 LLVMTypeRef lower_type(struct lower *l, vyrec_type type, vyrec_loc loc);    /* of a value */
 LLVMTypeRef lower_element(struct lower *l, vyrec_type type, vyrec_loc loc); /* in memory */
@@ -97,6 +151,26 @@ LLVMBasicBlockRef lower_new_block(struct lower *l, const char *name);
 void lower_go(struct lower *l, LLVMBasicBlockRef to); /* a branch, unless the block has ended */
 void lower_at(struct lower *l, LLVMBasicBlockRef block);
 void lower_attribute(struct lower *l, LLVMValueRef fn, const char *name); /* of the whole function, without a value */
+void lower_text_attribute(struct lower *l, const char *name, const char *value); /* of l->fn */
+void lower_parameter_attribute(struct lower *l, unsigned index, const char *name, uint64_t value); /* from 0 */
+LLVMValueRef lower_node(struct lower *l, LLVMMetadataRef *parts, size_t count);
+uint32_t lower_lanes(const struct lower *l); /* of the unit's workgroup */
+
+/* llvm_nvptx.c */
+LLVMValueRef meet_lane(struct lower *l); /* linear index in the workgroup */
+LLVMValueRef nvptx_shared(struct lower *l, LLVMTypeRef element, uint32_t count, uint32_t bytes, const char *name);
+/* llvm_meet.c: lanes of a workgroup of an NVIDIA device. */
+enum { MEET_WARP = 32 };
+void meet_open(struct lower *l);  /* a unit begins: can lanes fall? */
+void meet_begin(struct lower *l); /* where they can: everybody is present, behind the next barrier */
+bool meet_falls(struct lower *l, vyrec_block block); /* do a trap and a meeting stand in one catch's block? */
+void meet_leave(struct lower *l);  /* this lane falls */
+void meet_all(struct lower *l);    /* waits until all lanes of the workgroup wait so */
+void meet_return(struct lower *l); /* this lane, which had fallen, is there again */
+LLVMValueRef meet_collective(struct lower *l, const struct vyrec_expr_node *e, LLVMValueRef value, LLVMValueRef index);
+bool meet_barrier(struct lower *l, vyrec_scope scope);
+/* llvm_nvptx_atomic.c */
+LLVMValueRef nvptx_rmw(struct lower *l, const struct vyrec_expr_node *node, LLVMValueRef place, LLVMValueRef value);
 /* "x86-64-v3 cannot do <what>", once a place. */
 __attribute__((format(printf, 3, 4))) void lower_refuse(struct lower *l, vyrec_loc loc, const char *format, ...);
 

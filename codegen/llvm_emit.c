@@ -15,7 +15,7 @@
 
 /* The rows of target.c name these; nothing else is initialised, because all targets together cost more than a small
  * compilation. */
-#define BACKEND_LIST(X) X(X86)
+#define BACKEND_LIST(X) X(X86) X(NVPTX)
 #define X(name) \
 	void LLVMInitialize##name##TargetInfo(void); \
 	void LLVMInitialize##name##Target(void); \
@@ -85,7 +85,8 @@ static bool make_machine(struct vyrec_llvm_emit *e)
 	}
 	e->machine = LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, levels[e->options->level & 3],
 					     LLVMRelocPIC, LLVMCodeModelDefault);
-	vyrec_llvm_want_stack_sizes(e->machine);
+	if (t->family == VYREC_FAMILY_NATIVE)
+		vyrec_llvm_want_stack_sizes(e->machine);
 	LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(e->machine);
 	LLVMSetTarget(e->module, t->triple);
 	LLVMSetModuleDataLayout(e->module, layout);
@@ -175,7 +176,8 @@ void vyrec_llvm_emit(struct vyrec_llvm_emit *e)
 	double optimised = vyrec_now_ms();
 	e->times.optimise = optimised - start;
 	if (emit_text(e))
-		emit(e, LLVMObjectFile, e->module, &e->object);
+		emit(e, e->target->family == VYREC_FAMILY_NVPTX ? LLVMAssemblyFile : LLVMObjectFile, e->module,
+		     &e->object);
 	e->times.emit = vyrec_now_ms() - optimised;
 }
 

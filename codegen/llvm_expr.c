@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "codegen/llvm.h"
-#include "runtime/abi/cpu.h"
 
 /* Is it so small and harmless that evaluating it for nothing beats a branch? */
 static bool is_cheap(const struct vyrec_module *m, vyrec_expr expr, int *budget)
@@ -76,48 +75,32 @@ static LLVMValueRef local_value(struct lower *l, const struct vyrec_expr_node *e
 	return value;
 }
 
-/* ---- builtins -------------------------------------------------------------------------------------------------------- */
+/* ---- what the families do their own way ------------------------------------------------------------------------------- */
 
-static LLVMValueRef launch_word(struct lower *l, uint64_t offset)
+static LLVMValueRef refuse_expr(struct lower *l, const struct vyrec_expr_node *e, const char *what)
 {
-	LLVMValueRef at = LLVMConstInt(l->i64, offset, false);
-	LLVMValueRef word = LLVMBuildLoad2(l->b, l->i32, LLVMBuildInBoundsGEP2(l->b, l->i8, l->launch, &at, 1, ""), "");
-	LLVMSetAlignment(word, 4);
-	LLVMSetMetadata(word, l->kind_invariant,
-			LLVMMetadataAsValue(l->context, LLVMMDNodeInContext2(l->context, NULL, 0)));
-	return word;
+	lower_refuse(l, e->loc, "%s at this place", what);
+	return lower_zero(l, e->type);
 }
 
-/* The lane's own coordinates: the pass `lanes` has replaced them in all but workgroups of one lane. */
 static LLVMValueRef lower_builtin(struct lower *l, const struct vyrec_expr_node *e)
 {
-	const uint32_t *size = l->m->units[l->unit].workgroup;
-	bool single = size[0] * size[1] * size[2] == 1;
-	switch ((vyrec_builtin)e->code) {
-	case VYREC_BUILTIN_WORKGROUP_ID:
-		return launch_word(l, offsetof(struct vyre_cpu_launch, workgroup) + 4 * (e->imm % 3));
-	case VYREC_BUILTIN_WORKGROUPS:
-		return launch_word(l, offsetof(struct vyre_cpu_launch, workgroups) + 4 * (e->imm % 3));
-	case VYREC_BUILTIN_GLOBAL_ID:
-		if (single)
-			return launch_word(l, offsetof(struct vyre_cpu_launch, workgroup) + 4 * (e->imm % 3));
-		break;
-	case VYREC_BUILTIN_LANE:
-	case VYREC_BUILTIN_LOCAL_ID:
-	case VYREC_BUILTIN_SUBGROUP_LANE:
-		if (single)
-			return lower_u32(l, 0);
-		break;
-	case VYREC_BUILTIN_LANES:
-	case VYREC_BUILTIN_SUBGROUP_SIZE:
-		if (single)
-			return lower_u32(l, 1);
-		break;
-	default:
-		break;
-	}
+	LLVMValueRef value = l->form->builtin(l, e);
+	if (value)
+		return value;
 	lower_refuse(l, e->loc, "the builtin %s at this place", vyrec_builtin_get_info(e->code)->text);
 	return lower_u32(l, 0);
+}
+
+static LLVMValueRef lower_collective(struct lower *l, const struct vyrec_expr_node *e)
+{
+	LLVMValueRef value = NULL, index = NULL;
+	if (l->form->collective) {
+		value = lower_expr(l, e->arg[0]);
+		index = e->arg[1] ? lower_expr(l, e->arg[1]) : NULL;
+		value = l->form->collective(l, e, value, index);
+	}
+	return value ? value : refuse_expr(l, e, vyrec_collective_get_info(e->code)->text);
 }
 
 /* ---- dispatch -------------------------------------------------------------------------------------------------------- */
@@ -129,12 +112,6 @@ static LLVMValueRef lower_operation(struct lower *l, const struct vyrec_expr_nod
 		if (e->arg[i])
 			args[i] = lower_expr(l, e->arg[i]);
 	return lower_op(l, e, l->m->exprs[e->arg[e->code == VYREC_OP_select]].type, args);
-}
-
-static LLVMValueRef refuse_expr(struct lower *l, const struct vyrec_expr_node *e, const char *what)
-{
-	lower_refuse(l, e->loc, "%s at this place", what);
-	return lower_zero(l, e->type);
 }
 
 LLVMValueRef lower_expr(struct lower *l, vyrec_expr expr)
@@ -163,7 +140,7 @@ LLVMValueRef lower_expr(struct lower *l, vyrec_expr expr)
 	case VYREC_EXPR_ARG:
 		return refuse_expr(l, e, "arg[]");
 	case VYREC_EXPR_COLLECTIVE:
-		return refuse_expr(l, e, vyrec_collective_get_info(e->code)->text);
+		return lower_collective(l, e);
 	case VYREC_EXPR_CALL:
 		return refuse_expr(l, e, "a call");
 	case VYREC_EXPR_NONE:

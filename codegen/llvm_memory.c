@@ -121,6 +121,8 @@ LLVMValueRef lower_load(struct lower *l, vyrec_array array, LLVMValueRef index, 
 	LLVMValueRef value = LLVMBuildLoad2(l->b, type, a.pointer, "");
 	LLVMSetAlignment(value, vyrec_type_bytes(element));
 	tag(l, array, value);
+	if (l->form->reads_const_aside && l->m->arrays[array].class_ == VYREC_CLASS_CONST)
+		LLVMSetMetadata(value, l->kind_invariant, lower_node(l, NULL, 0));
 	value = LLVMBuildFreeze(l->b, value, "");
 	switch (element) {
 	case VYREC_BOOL:
@@ -209,6 +211,17 @@ LLVMAtomicOrdering lower_order(unsigned order)
 	return order < VYREC_ORDER_COUNT ? orders[order] : LLVMAtomicOrderingSequentiallyConsistent;
 }
 
+unsigned lower_scope(struct lower *l, unsigned scope)
+{
+	const char *name = scope < VYREC_SCOPE_COUNT ? l->form->scopes[scope] : NULL;
+	return LLVMGetSyncScopeID(l->context, name ? name : "", name ? strlen(name) : 0);
+}
+
+LLVMValueRef lower_fence(struct lower *l, LLVMAtomicOrdering order, unsigned scope)
+{
+	return LLVMBuildFenceSyncScope(l->b, order, lower_scope(l, scope), "");
+}
+
 /* A load has no release half and a store no acquire half: what is left of the order is kept. */
 static LLVMAtomicOrdering half(LLVMAtomicOrdering order, LLVMAtomicOrdering other, LLVMAtomicOrdering own)
 {
@@ -217,7 +230,7 @@ static LLVMAtomicOrdering half(LLVMAtomicOrdering order, LLVMAtomicOrdering othe
 	return order == LLVMAtomicOrderingAcquireRelease ? own : order;
 }
 
-static LLVMAtomicRMWBinOp rmw_of(const struct vyrec_expr_node *node)
+LLVMAtomicRMWBinOp lower_rmw_op(const struct vyrec_expr_node *node)
 {
 	bool sign = vyrec_type_is_sint(node->type);
 	switch (node->code) {
@@ -264,14 +277,16 @@ static LLVMValueRef atomic_access(struct lower *l, const struct vyrec_expr_node 
 		result = LLVMBuildExtractValue(l->b, done, 0, "");
 		break;
 	default:
-		done = result = LLVMBuildAtomicRMW(l->b, rmw_of(node), place, value, order, false);
+		done = result = l->form->rmw(l, node, place, value);
+		if (!LLVMIsAAtomicRMWInst(done))
+			return result; /* inline assembly tells by itself what it touches */
 		break;
 	}
+	LLVMSetAtomicSyncScopeID(done, lower_scope(l, node->scope));
 	tag(l, node->sym, done);
 	return result;
 }
 
-/* All scopes are one here: a workgroup has one lane, and the next observer is another thread of the same machine. */
 LLVMValueRef lower_atomic(struct lower *l, const struct vyrec_expr_node *node)
 {
 	vyrec_type element = l->m->arrays[node->sym].element;
@@ -312,7 +327,7 @@ static vyrec_array find_buffer(struct lower *l, const char *name)
  * passes the capacity; a full log drops the record. A function of its own: sites are many and cold. */
 static LLVMValueRef make_log_function(struct lower *l)
 {
-	LLVMTypeRef params[] = {l->ptr, l->i64, l->i32, l->i32, l->i32};
+	LLVMTypeRef params[] = {l->buffer_ptr, l->i64, l->i32, l->i32, l->i32};
 	LLVMTypeRef type = LLVMFunctionType(l->none, params, 5, false);
 	LLVMValueRef fn = LLVMAddFunction(l->module, "vyre.log", type), none = wide(l, 0);
 	LLVMBuilderRef b = LLVMCreateBuilderInContext(l->context);
@@ -326,6 +341,7 @@ static LLVMValueRef make_log_function(struct lower *l)
 	lower_attribute(l, fn, "nounwind");
 	LLVMSetLinkage(fn, LLVMInternalLinkage);
 
+	unsigned scope = lower_scope(l, VYREC_SCOPE_DEVICE);
 	LLVMValueRef words = LLVMGetParam(fn, 0), count = LLVMGetParam(fn, 1),
 		     limit_args[] = {count, wide(l, VYRE_DEBUG_WORDS)};
 	LLVMPositionBuilderAtEnd(b, start);
@@ -334,6 +350,7 @@ static LLVMValueRef make_log_function(struct lower *l)
 	LLVMPositionBuilderAtEnd(b, look); /* room: 1 + cursor + 4 <= min(count, 257) */
 	LLVMValueRef old = LLVMBuildLoad2(b, l->i32, words, "");
 	LLVMSetOrdering(old, LLVMAtomicOrderingMonotonic);
+	LLVMSetAtomicSyncScopeID(old, scope);
 	LLVMSetAlignment(old, 4);
 	unsigned umin = LLVMLookupIntrinsicID("llvm.umin", 9);
 	LLVMValueRef umin_fn = LLVMGetIntrinsicDeclaration(l->module, umin, &l->i64, 1);
@@ -345,6 +362,7 @@ static LLVMValueRef make_log_function(struct lower *l)
 	LLVMValueRef new = LLVMBuildAdd(b, old, lower_u32(l, VYRE_DEBUG_RECORD_WORDS), "");
 	LLVMValueRef pair =
 	    LLVMBuildAtomicCmpXchg(b, words, old, new, LLVMAtomicOrderingMonotonic, LLVMAtomicOrderingMonotonic, false);
+	LLVMSetAtomicSyncScopeID(pair, scope);
 	LLVMBuildCondBr(b, LLVMBuildExtractValue(b, pair, 1, ""), write, look);
 
 	LLVMPositionBuilderAtEnd(b, write);
@@ -353,6 +371,7 @@ static LLVMValueRef make_log_function(struct lower *l)
 		LLVMValueRef value = i < 3 ? LLVMGetParam(fn, 2 + i) : lower_u32(l, 0); /* no slot: 16 x 0 */
 		LLVMValueRef store = LLVMBuildStore(b, value, LLVMBuildInBoundsGEP2(b, l->i32, words, &at, 1, ""));
 		LLVMSetOrdering(store, LLVMAtomicOrderingMonotonic);
+		LLVMSetAtomicSyncScopeID(store, scope);
 		LLVMSetAlignment(store, 4);
 	}
 	LLVMBuildBr(b, leave);

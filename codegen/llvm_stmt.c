@@ -1,6 +1,6 @@
 /* llvm_stmt.c - statements to basic blocks.
  *
- * Enters: the body of a program after the pipeline: structured, without calls, collectives and workgroup barriers.
+ * Enters: the body of a program after the pipeline: structured, without calls.
  * Leaves: blocks of the current function. Invariant: the builder stands in a block without terminator before and after
  * every statement but one that ends its block; what follows such a one is not lowered.
  *
@@ -11,29 +11,19 @@
 #include <string.h>
 
 #include "codegen/llvm.h"
-#include "runtime/abi/cpu.h"
 #include "runtime/abi/ring.h"
 
 /* ---- traps ----------------------------------------------------------------------------------------------------------- */
-
-static void store_launch(struct lower *l, uint64_t offset, LLVMValueRef value)
-{
-	LLVMValueRef at = LLVMConstInt(l->i64, offset, false);
-	LLVMValueRef store = LLVMBuildStore(l->b, value, LLVMBuildInBoundsGEP2(l->b, l->i8, l->launch, &at, 1, ""));
-	LLVMSetAlignment(store, 4);
-}
 
 void lower_trap(struct lower *l, LLVMValueRef code, LLVMValueRef detail)
 {
 	if (l->catching) {
 		LLVMBuildStore(l->b, code, l->catching->code);
 		LLVMBuildStore(l->b, detail, l->catching->detail);
-		LLVMBuildBr(l->b, l->catching->exit);
+		LLVMBuildBr(l->b, l->catching->fallen ? l->catching->fallen : l->catching->exit);
 		return;
 	}
-	store_launch(l, offsetof(struct vyre_cpu_launch, trap_code), code);
-	store_launch(l, offsetof(struct vyre_cpu_launch, trap_detail), detail);
-	LLVMBuildRetVoid(l->b);
+	l->form->trap(l, code, detail);
 }
 
 static void trap_stmt(struct lower *l, const struct vyrec_stmt_node *s)
@@ -54,17 +44,43 @@ static LLVMValueRef declare_var(struct lower *l, vyrec_local local)
 	return l->locals[local].value;
 }
 
+/* Out of the catches inside `outer`: who goes meets, at the end of each, those that fell. */
+static void leave_catches(struct lower *l, const struct lower_catch *outer)
+{
+	for (const struct lower_catch *c = l->catching; c != outer; c = c->outer)
+		if (c->fallen)
+			meet_all(l);
+}
+
+static void lower_fallen(struct lower *l, const struct lower_catch *here)
+{
+	meet_all(l);
+	lower_go(l, here->exit);
+	lower_at(l, here->fallen);
+	meet_leave(l);
+	meet_all(l);
+	meet_return(l);
+}
+
 static void catch_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	struct lower_catch here = {.exit = lower_new_block(l, "caught"),
 				   .code = declare_var(l, s->local),
-				   .detail = declare_var(l, s->local2)};
-	struct lower_catch *outer = l->catching;
+				   .detail = declare_var(l, s->local2),
+				   .outer = l->catching};
+	if (l->form->collective && meet_falls(l, s->body[0]))
+		here.fallen = lower_new_block(l, "fallen");
 	LLVMBuildStore(l->b, lower_u32(l, 0), here.code);
 	LLVMBuildStore(l->b, lower_u32(l, 0), here.detail);
 	l->catching = &here;
+	l->meet.apart += here.fallen != NULL;
 	lower_block(l, s->body[0]);
-	l->catching = outer;
+	l->catching = here.outer;
+	l->meet.apart -= here.fallen != NULL;
+	if (here.fallen && LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->b)))
+		lower_at(l, lower_new_block(l, "nobody"));
+	if (here.fallen)
+		lower_fallen(l, &here);
 	lower_go(l, here.exit);
 	lower_at(l, here.exit);
 }
@@ -146,6 +162,7 @@ static void block_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 	}
 	LLVMBasicBlockRef exit = lower_new_block(l, "after");
 	l->locals[s->local].exit = exit;
+	l->locals[s->local].catching = l->catching;
 	lower_block(l, s->body[0]);
 	lower_go(l, exit);
 	lower_at(l, exit);
@@ -154,25 +171,29 @@ static void block_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 static void break_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	LLVMBasicBlockRef to = s->local ? l->locals[s->local].exit : l->loop ? l->loop->exit : NULL;
-	if (to)
+	if (to) {
+		leave_catches(l, s->local ? l->locals[s->local].catching : l->loop->catching);
 		LLVMBuildBr(l->b, to);
-	else
+	} else {
 		lower_refuse(l, s->loc, "a break out of nothing");
+	}
 }
 
 static void continue_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
-	if (l->loop)
+	if (l->loop) {
+		leave_catches(l, l->loop->catching);
 		LLVMBuildBr(l->b, l->loop->next);
-	else
+	} else {
 		lower_refuse(l, s->loc, "a continue outside of a loop");
+	}
 }
 
 /* ---- loops ----------------------------------------------------------------------------------------------------------- */
 
 static void loop_body(struct lower *l, vyrec_block body, LLVMBasicBlockRef exit, LLVMBasicBlockRef next)
 {
-	struct lower_loop here = {exit, next}, *outer = l->loop;
+	struct lower_loop here = {exit, next, l->catching}, *outer = l->loop;
 	l->loop = &here;
 	lower_block(l, body);
 	l->loop = outer;
@@ -301,7 +322,7 @@ static void store_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 static void fence_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	if (s->order != VYREC_ORDER_RELAXED) /* a relaxed fence orders nothing */
-		LLVMBuildFence(l->b, lower_order(s->order), false, "");
+		lower_fence(l, lower_order(s->order), s->scope);
 }
 
 static void let_stmt(struct lower *l, const struct vyrec_stmt_node *s)
@@ -326,13 +347,25 @@ static void region_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 static void return_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	(void)s;
+	leave_catches(l, NULL);
 	LLVMBuildRetVoid(l->b);
 }
 
 static void relax_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	(void)s;
-	lower_intrinsic(l, "llvm.x86.sse2.pause", NULL, NULL, 0);
+	l->form->relax(l);
+}
+
+static void refused_stmt(struct lower *l, const struct vyrec_stmt_node *s)
+{
+	lower_refuse(l, s->loc, "%s at this place", vyrec_stmt_get_info(s->kind)->text);
+}
+
+static void barrier_stmt(struct lower *l, const struct vyrec_stmt_node *s)
+{
+	if (!l->form->barrier || !l->form->barrier(l, s->scope))
+		refused_stmt(l, s);
 }
 
 static void nothing_stmt(struct lower *l, const struct vyrec_stmt_node *s)
@@ -347,45 +380,24 @@ static void opaque_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 		     vyrec_name_text(l->m, s->name));
 }
 
-static void refused_stmt(struct lower *l, const struct vyrec_stmt_node *s)
-{
-	lower_refuse(l, s->loc, "%s at this place", vyrec_stmt_get_info(s->kind)->text);
-}
-
 /* A kind without a row is refused where it stands. */
 static void (*const rows[VYREC_STMT_COUNT])(struct lower *l, const struct vyrec_stmt_node *s) = {
-    [VYREC_STMT_LET] = let_stmt,
-    [VYREC_STMT_VAR] = var_stmt,
-    [VYREC_STMT_ASSIGN] = assign_stmt,
-    [VYREC_STMT_STORE] = store_stmt,
-    [VYREC_STMT_EXPR] = expr_stmt,
-    [VYREC_STMT_IF] = if_stmt,
-    [VYREC_STMT_FOR] = for_stmt,
-    [VYREC_STMT_LOOP] = loop_stmt,
-    [VYREC_STMT_SWITCH] = switch_stmt,
-    [VYREC_STMT_BREAK] = break_stmt,
-    [VYREC_STMT_CONTINUE] = continue_stmt,
-    [VYREC_STMT_RETURN] = return_stmt,
-    [VYREC_STMT_BLOCK] = block_stmt,
-    [VYREC_STMT_REGION] = region_stmt,
-    [VYREC_STMT_CATCH] = catch_stmt,
-    [VYREC_STMT_BARRIER] = refused_stmt, /* the pass `lanes` removes those of a workgroup */
-    [VYREC_STMT_FENCE] = fence_stmt,
-    [VYREC_STMT_ASYNC_LOAD] = copy_stmt,
-    [VYREC_STMT_ASYNC_STORE] = copy_stmt,
-    [VYREC_STMT_ASYNC_WAIT] = nothing_stmt,
-    [VYREC_STMT_DISPATCH] = refused_stmt,
-    [VYREC_STMT_TRAP] = trap_stmt,
-    [VYREC_STMT_LOG] = lower_log,
-    [VYREC_STMT_RELAX] = relax_stmt,
-    [VYREC_STMT_OPAQUE] = opaque_stmt,
-    [VYREC_STMT_RESULT] = refused_stmt,
-    [VYREC_STMT_YIELD] = refused_stmt,
-    [VYREC_STMT_REQUEUE] = refused_stmt,
-    [VYREC_STMT_PAUSE] = refused_stmt,
-    [VYREC_STMT_LOAD] = refused_stmt,
-    [VYREC_STMT_SPAWN] = refused_stmt,
-    [VYREC_STMT_JOIN] = refused_stmt,
+    [VYREC_STMT_LET] = let_stmt,	   [VYREC_STMT_VAR] = var_stmt,
+    [VYREC_STMT_ASSIGN] = assign_stmt,	   [VYREC_STMT_STORE] = store_stmt,
+    [VYREC_STMT_EXPR] = expr_stmt,	   [VYREC_STMT_IF] = if_stmt,
+    [VYREC_STMT_FOR] = for_stmt,	   [VYREC_STMT_LOOP] = loop_stmt,
+    [VYREC_STMT_SWITCH] = switch_stmt,	   [VYREC_STMT_BREAK] = break_stmt,
+    [VYREC_STMT_CONTINUE] = continue_stmt, [VYREC_STMT_RETURN] = return_stmt,
+    [VYREC_STMT_BLOCK] = block_stmt,	   [VYREC_STMT_REGION] = region_stmt,
+    [VYREC_STMT_CATCH] = catch_stmt,	   [VYREC_STMT_BARRIER] = barrier_stmt,
+    [VYREC_STMT_FENCE] = fence_stmt,	   [VYREC_STMT_ASYNC_LOAD] = copy_stmt,
+    [VYREC_STMT_ASYNC_STORE] = copy_stmt,  [VYREC_STMT_ASYNC_WAIT] = nothing_stmt,
+    [VYREC_STMT_DISPATCH] = refused_stmt,  [VYREC_STMT_TRAP] = trap_stmt,
+    [VYREC_STMT_LOG] = lower_log,	   [VYREC_STMT_RELAX] = relax_stmt,
+    [VYREC_STMT_OPAQUE] = opaque_stmt,	   [VYREC_STMT_RESULT] = refused_stmt,
+    [VYREC_STMT_YIELD] = refused_stmt,	   [VYREC_STMT_REQUEUE] = refused_stmt,
+    [VYREC_STMT_PAUSE] = refused_stmt,	   [VYREC_STMT_LOAD] = refused_stmt,
+    [VYREC_STMT_SPAWN] = refused_stmt,	   [VYREC_STMT_JOIN] = refused_stmt,
 };
 
 void lower_block(struct lower *l, vyrec_block block)

@@ -1,8 +1,7 @@
 /* llvm_unit.c - one LLVM function for each program of a module, and what every lowering function uses.
  *
- * Enters: a module after the pipeline. Leaves: `void vyre.<unit>(ptr launch)` as runtime/abi/cpu.h describes it.
- * The prologue reads each buffer's pointer and count once; the record does not change during a call, so the optimiser
- * may drop what is not used and read again what it cannot keep.
+ * Enters: a module after the pipeline. Leaves: an entry a unit, in the form of the target's family: what runtime/abi/cpu.h
+ * or runtime/abi/cuda.h describes. All that differs between families is in their struct lower_form.
  * Invariant: whatever the target cannot do is refused here or in the files beside, with its place, before LLVM's code
  * generator sees it: LLVM answers an impossible request with abort().
  */
@@ -12,7 +11,6 @@
 #include <string.h>
 
 #include "codegen/llvm.h"
-#include "runtime/abi/cpu.h"
 
 /* ---- shared by the lowering files ------------------------------------------------------------------------------------ */
 
@@ -117,53 +115,35 @@ void lower_attribute(struct lower *l, LLVMValueRef fn, const char *name)
 	LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->context, kind, 0));
 }
 
-/* ---- prologue -------------------------------------------------------------------------------------------------------- */
+void lower_text_attribute(struct lower *l, const char *name, const char *value)
+{
+	LLVMAddAttributeAtIndex(
+	    l->fn, LLVMAttributeFunctionIndex,
+	    LLVMCreateStringAttribute(l->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
+}
 
-static LLVMValueRef node_of(struct lower *l, LLVMMetadataRef *parts, size_t count)
+void lower_parameter_attribute(struct lower *l, unsigned index, const char *name, uint64_t value)
+{
+	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+	LLVMAddAttributeAtIndex(l->fn, index + 1, LLVMCreateEnumAttribute(l->context, kind, value));
+}
+
+LLVMValueRef lower_node(struct lower *l, LLVMMetadataRef *parts, size_t count)
 {
 	return LLVMMetadataAsValue(l->context, LLVMMDNodeInContext2(l->context, parts, count));
 }
 
+uint32_t lower_lanes(const struct lower *l)
+{
+	const uint32_t *size = l->m->units[l->unit].workgroup;
+	return size[0] * size[1] * size[2];
+}
+
+/* ---- declarations ---------------------------------------------------------------------------------------------------- */
+
 static LLVMMetadataRef string_of(struct lower *l, const char *text)
 {
 	return LLVMMDStringInContext2(l->context, text, strlen(text));
-}
-
-static LLVMValueRef record_load(struct lower *l, LLVMTypeRef type, LLVMValueRef base, uint64_t offset, const char *name)
-{
-	LLVMValueRef at = LLVMConstInt(l->i64, offset, false);
-	LLVMValueRef load = LLVMBuildLoad2(l->b, type, LLVMBuildInBoundsGEP2(l->b, l->i8, base, &at, 1, ""), name);
-	LLVMSetAlignment(load, 8);
-	LLVMSetMetadata(load, l->kind_invariant, node_of(l, NULL, 0));
-	LLVMSetMetadata(load, l->kind_no_undef, node_of(l, NULL, 0));
-	return load;
-}
-
-/* The loader refuses a binding shorter than the declaration: a fact that lets LLVM drop checks such as table[x & 0xff]
- * against u32[256]. The upper end says that a byte offset fits in 62 bits. */
-static void set_count_range(struct lower *l, LLVMValueRef load, uint64_t least)
-{
-	LLVMMetadataRef ends[] = {LLVMValueAsMetadata(LLVMConstInt(l->i64, least, false)),
-				  LLVMValueAsMetadata(LLVMConstInt(l->i64, UINT64_C(1) << 59, false))};
-	LLVMSetMetadata(load, l->kind_range, node_of(l, ends, 2));
-}
-
-static void load_buffer(struct lower *l, vyrec_array array, LLVMValueRef records, uint32_t binding)
-{
-	const struct vyrec_array_node *node = &l->m->arrays[array];
-	struct lower_array *to = &l->arrays[array];
-	char name[VYREC_MAX_NAME_BYTES + 16];
-	LLVMMetadataRef align = LLVMValueAsMetadata(LLVMConstInt(l->i64, 64, false));
-	snprintf(name, sizeof name, "%s.data", vyrec_name_text(l->m, node->name));
-	to->data = record_load(l, l->ptr, records, binding * sizeof(struct vyre_cpu_buffer), name);
-	LLVMSetMetadata(to->data, l->kind_align, node_of(l, &align, 1));
-	snprintf(name, sizeof name, "%s.count", vyrec_name_text(l->m, node->name));
-	to->count =
-	    record_load(l, l->i64, records,
-			binding * sizeof(struct vyre_cpu_buffer) + offsetof(struct vyre_cpu_buffer, count), name);
-	set_count_range(l, to->count, node->count);
-	to->never_empty = node->count != 0;
-	to->element = lower_element(l, node->element, node->loc);
 }
 
 /* Every buffer is a scope of one domain, and does not alias the scopes of all others. */
@@ -181,91 +161,87 @@ static void set_alias_scopes(struct lower *l, const vyrec_array *buffers, uint32
 		for (uint32_t k = 0; k < count; k++)
 			if (k != i)
 				others[other_count++] = scopes[k];
-		l->arrays[buffers[i]].scope = node_of(l, &scopes[i], 1);
-		l->arrays[buffers[i]].no_alias = other_count ? node_of(l, others, other_count) : NULL;
+		l->arrays[buffers[i]].scope = lower_node(l, &scopes[i], 1);
+		l->arrays[buffers[i]].no_alias = other_count ? lower_node(l, others, other_count) : NULL;
 	}
 	free(scopes);
 	free(others);
 }
 
-static void lower_declarations(struct lower *l)
+static uint32_t list_buffers(const struct lower *l, vyrec_array *buffers)
 {
 	const struct vyrec_unit_node *unit = &l->m->units[l->unit];
-	LLVMValueRef records = record_load(l, l->ptr, l->launch, offsetof(struct vyre_cpu_launch, buffers), "buffers");
-	vyrec_array *buffers = vyrec_alloc((unit->item_count + 1) * sizeof *buffers);
 	uint32_t count = 0;
+	for (uint32_t i = 0; i < unit->item_count; i++)
+		if (l->m->refs[unit->items + 2 * i] == VYREC_ITEM_BUFFER)
+			buffers[count++] = l->m->refs[unit->items + 2 * i + 1];
+	return count;
+}
+
+static void lower_buffer(struct lower *l, vyrec_array array, uint32_t binding)
+{
+	const struct vyrec_array_node *node = &l->m->arrays[array];
+	l->form->buffer(l, array, binding);
+	l->arrays[array].never_empty = node->count != 0;
+	l->arrays[array].element = lower_element(l, node->element, node->loc);
+}
+
+static void lower_declarations(struct lower *l, const vyrec_array *buffers, uint32_t buffer_count)
+{
+	const struct vyrec_unit_node *unit = &l->m->units[l->unit];
+	uint32_t count = 0;
+	l->form->prologue(l);
 	for (uint32_t i = 0; i < unit->item_count; i++) {
 		uint32_t kind = l->m->refs[unit->items + 2 * i], index = l->m->refs[unit->items + 2 * i + 1];
-		if (kind == VYREC_ITEM_BUFFER) {
-			load_buffer(l, index, records, count);
-			buffers[count++] = index;
-		} else if (kind == VYREC_ITEM_SHARED) {
-			lower_array_alloca(l, index, l->m->arrays[index].loc);
-		}
+		if (kind == VYREC_ITEM_BUFFER)
+			lower_buffer(l, index, count++);
+		else if (kind == VYREC_ITEM_SHARED)
+			l->form->shared(l, index);
 	}
-	set_alias_scopes(l, buffers, count, vyrec_name_text(l->m, unit->name));
-	free(buffers);
-	for (uint32_t i = 0; i < unit->item_count; i++)
-		if (l->m->refs[unit->items + 2 * i] == VYREC_ITEM_SHARED)
-			lower_array_zero(l, l->m->refs[unit->items + 2 * i + 1]);
+	set_alias_scopes(l, buffers, buffer_count, vyrec_name_text(l->m, unit->name));
+	l->form->zero_shared(l);
 }
 
 /* ---- functions ------------------------------------------------------------------------------------------------------- */
 
-void vyrec_llvm_symbol(const struct vyrec_module *m, vyrec_unit unit, char *name, size_t bytes)
-{
-	snprintf(name, bytes, "vyre.%s", vyrec_name_text(m, m->units[unit].name));
-}
+static const struct lower_form *const forms[] = {
+    [VYREC_FAMILY_NATIVE] = &vyrec_form_native,
+    [VYREC_FAMILY_NVPTX] = &vyrec_form_nvptx,
+};
 
-/* Of the launch record, the one parameter. */
-static void add_parameter_attribute(struct lower *l, const char *name, uint64_t value)
+void vyrec_llvm_symbol(const struct vyrec_module *m, const struct vyrec_target *target, vyrec_unit unit, char *name,
+		       size_t bytes)
 {
-	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-	LLVMAddAttributeAtIndex(l->fn, 1, LLVMCreateEnumAttribute(l->context, kind, value));
-}
-
-static void add_text_attribute(struct lower *l, const char *name, const char *value)
-{
-	LLVMAddAttributeAtIndex(
-	    l->fn, LLVMAttributeFunctionIndex,
-	    LLVMCreateStringAttribute(l->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
-}
-
-/* No mustprogress, no willreturn: a loop that polls is a loop. no-builtins: the image has no library to call. */
-static void add_attributes(struct lower *l)
-{
-	lower_attribute(l, l->fn, "nounwind");
-	add_text_attribute(l, "no-builtins", "");
-	add_text_attribute(l, "prefer-vector-width", l->target->vector_bits);
-	add_parameter_attribute(l, "noalias", 0);
-	add_parameter_attribute(l, "noundef", 0);
-	add_parameter_attribute(l, "align", 8);
-	add_parameter_attribute(l, "dereferenceable", sizeof(struct vyre_cpu_launch));
+	static const char mark[] = "%s";
+	const char *format = forms[target->family]->symbol, *place = strstr(format, mark);
+	snprintf(name, bytes, "%.*s%s%s", (int)(place - format), format, vyrec_name_text(m, m->units[unit].name),
+		 place + strlen(mark));
 }
 
 static void lower_unit(struct lower *l, vyrec_unit unit)
 {
 	char name[VYREC_MAX_NAME_BYTES + 16];
-	LLVMTypeRef type = LLVMFunctionType(l->none, &l->ptr, 1, false);
-	vyrec_llvm_symbol(l->m, unit, name, sizeof name);
+	vyrec_array *buffers = vyrec_alloc((l->m->units[unit].item_count + 1) * sizeof *buffers);
 	l->unit = unit;
-	l->fn = LLVMAddFunction(l->module, name, type);
-	l->launch = LLVMGetParam(l->fn, 0);
-	LLVMSetValueName2(l->launch, "launch", 6);
-	add_attributes(l);
+	uint32_t count = list_buffers(l, buffers);
+	vyrec_llvm_symbol(l->m, l->target, unit, name, sizeof name);
+	l->form->open(l, name, buffers, count);
 
 	LLVMBasicBlockRef entry = lower_new_block(l, "entry"), start = lower_new_block(l, "start");
 	l->b = LLVMCreateBuilderInContext(l->context);
 	l->entry_b = LLVMCreateBuilderInContext(l->context);
 	LLVMPositionBuilderAtEnd(l->entry_b, entry);
 	LLVMPositionBuilderAtEnd(l->b, start);
-	lower_declarations(l);
+	lower_declarations(l, buffers, count);
 	lower_block(l, l->m->units[unit].body);
 	if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->b)))
 		LLVMBuildRetVoid(l->b);
+	if (l->form->close)
+		l->form->close(l);
 	LLVMBuildBr(l->entry_b, start);
 	LLVMDisposeBuilder(l->b);
 	LLVMDisposeBuilder(l->entry_b);
+	free(buffers);
 }
 
 static void fill_types(struct lower *l)
@@ -280,6 +256,7 @@ static void fill_types(struct lower *l)
 	l->f32 = LLVMFloatTypeInContext(c);
 	l->f64 = LLVMDoubleTypeInContext(c);
 	l->ptr = LLVMPointerTypeInContext(c, 0);
+	l->buffer_ptr = LLVMPointerTypeInContext(c, l->form->buffer_space);
 	l->none = LLVMVoidTypeInContext(c);
 	l->kind_scope = LLVMGetMDKindIDInContext(c, "alias.scope", 11);
 	l->kind_no_alias = LLVMGetMDKindIDInContext(c, "noalias", 7);
@@ -291,9 +268,14 @@ static void fill_types(struct lower *l)
 }
 
 bool vyrec_llvm_lower(struct vyrec_module *m, const struct vyrec_target *target, LLVMContextRef context,
-		      LLVMModuleRef module, struct vyrec_diags *diags)
+		      LLVMModuleRef module, uint32_t *shared_bytes, struct vyrec_diags *diags)
 {
-	struct lower l = {.m = m, .target = target, .diags = diags, .context = context, .module = module};
+	struct lower l = {.m = m,
+			  .target = target,
+			  .form = forms[target->family],
+			  .diags = diags,
+			  .context = context,
+			  .module = module};
 	fill_types(&l);
 	for (vyrec_unit unit = 1; unit < m->unit_count; unit++) {
 		if (m->units[unit].kind != VYRE_UNIT_PROGRAM) {
@@ -304,7 +286,10 @@ bool vyrec_llvm_lower(struct vyrec_module *m, const struct vyrec_target *target,
 		l.arrays = vyrec_alloc((m->array_count + 1) * sizeof *l.arrays);
 		l.locals = vyrec_alloc((m->local_count + 1) * sizeof *l.locals);
 		l.log_fn = NULL;
+		l.shared_bytes = 0;
 		lower_unit(&l, unit);
+		if (shared_bytes)
+			shared_bytes[unit - 1] = l.shared_bytes;
 		free(l.arrays);
 		free(l.locals);
 	}

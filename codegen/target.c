@@ -52,6 +52,35 @@ static const struct vyrec_target targets[] = {
 	.has_fma = true,
 	.meaning = "x86-64 with AVX-512 F BW CD DQ VL (2017)",
     },
+#define NVIDIA(number, text) \
+	{ \
+	    .name = "sm_" #number, \
+	    .id = VYRE_TARGET_SM_##number, \
+	    .family = VYREC_FAMILY_NVPTX, \
+	    .triple = "nvptx64-nvidia-cuda", \
+	    .cpu = "sm_" #number, \
+	    .features = "", \
+	    .backend = "NVPTX", \
+	    .vector_bits = "128", \
+	    .has_mailbox = true, \
+	    .lanes = 256, \
+	    .has_f64 = true, \
+	    .has_fma = true, \
+	    .meaning = "NVIDIA, " text, \
+	},
+    /* clang-format off */
+    NVIDIA(75, "Turing: T4, RTX 20 (2018)")
+    NVIDIA(80, "Ampere: A100 (2020)")
+    NVIDIA(86, "Ampere: A10, RTX 30 (2020)")
+    NVIDIA(87, "Ampere: Jetson Orin (2022)")
+    NVIDIA(89, "Ada: L4, L40, RTX 40 (2022)")
+    NVIDIA(90, "Hopper: H100, H200 (2022)")
+    NVIDIA(100, "Blackwell: B200 (2024)")
+    NVIDIA(103, "Blackwell: B300 (2025)")
+    NVIDIA(120, "Blackwell: RTX 50 (2025)")
+    NVIDIA(121, "Blackwell: DGX Spark (2025)")
+/* clang-format on */
+#undef NVIDIA
 };
 
 const struct vyrec_target *vyrec_target_at(unsigned index)

@@ -4,7 +4,8 @@
  *     .visible .entry NAME (.param .u64 pointer0, .param .u64 count0, .param .u64 pointer1, ..., .param .u64 trap)
  * pointer and count, in elements, of each buffer of the unit in the order of its table, then of the mailbox's (abi/mailbox.h)
  * where the slice says so, then the trap record. Pointers are addresses that the device reads and writes directly: device
- * memory or mapped host memory; 0 only with count 0. The grid is the workgroups, the block exactly the slice's lanes.
+ * memory or mapped host memory, aligned to VYRE_CUDA_ALIGN bytes; 0 only with count 0. The grid is the workgroups, the
+ * block exactly the slice's lanes.
  *
  * The trap record takes what a program that traps outside every catch leaves, of the lane with the lowest index
  * (workgroup index x lanes + lane, both linear, x first) alone. Two 64-bit words, all ones = nobody has trapped:
@@ -19,6 +20,7 @@
 enum {
 	VYRE_CUDA_MAX_BUFFERS = 255, /* 16 bytes each and the trap record's 8: the 4096 bytes of .param space */
 	VYRE_CUDA_TRAP_CODE_BITS = 8,
+	VYRE_CUDA_ALIGN = 64, /* of every buffer's address */
 };
 struct vyre_cuda_trap {
 	uint64_t code, detail;

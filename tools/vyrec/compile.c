@@ -1,32 +1,14 @@
 /* compile.c - vyrec FILE: a source to a blob, or to one of the forms on the way.
  *
- * Enters: the command line. Leaves: one output, written whole or not at all, and an exit code. The stages are the rooms
- * of the project in their order: parse, verify, passes, then for each target lower, optimise, emit, link; then the blob.
+ * Enters: the command line. Leaves: one output, written whole or not at all, and an exit code. What is between is in
+ * build.c.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/shape.h"
+#include "build.h"
 #include "runtime/abi/blob.h"
 #include "runtime/abi/ring.h"
-#include "vyrec.h"
-
-enum { MAX_TARGETS = 16 };
-
-enum emit { EMIT_BLOB, EMIT_IR, EMIT_KERNEL, EMIT_VIR0, EMIT_LLVM, EMIT_ASM, EMIT_OBJ };
-static const char *const emit_names[] = {"blob", "ir", "kernel", "vir0", "llvm", "asm", "obj"};
-
-struct options {
-	const char *input, *output;
-	const struct vyrec_target *targets[MAX_TARGETS];
-	unsigned target_count;
-	unsigned level;
-	enum emit emit;
-	struct vyrec_pass_options passes;
-	struct vyrec_shape shape;
-	bool shaped; /* a shape was named; it says feed and features */
-	bool verbose, help, version, print_targets;
-};
 
 /* ---- options --------------------------------------------------------------------------------------------------------- */
 
@@ -45,6 +27,48 @@ static const char *set_level(void *user, const char *value)
 	return NULL;
 }
 
+static const char *add_target(struct options *o, const struct vyrec_target *target)
+{
+	for (unsigned i = 0; i < o->target_count; i++)
+		if (o->targets[i] == target)
+			return "a target is named twice";
+	if (o->target_count == MAX_TARGETS)
+		return "too many targets";
+	o->targets[o->target_count++] = target;
+	return NULL;
+}
+
+/* Names for several targets; NULL in place of a list: all of the family. */
+static const struct {
+	const char *name, *meaning;
+	enum vyrec_family family;
+	const char *members[4];
+} groups[] = {
+    {"native", "every x86-64 level; the default", VYREC_FAMILY_NATIVE, {NULL}},
+    {"nvidia", "sm_75, sm_80, sm_90, sm_100", VYREC_FAMILY_NVPTX, {"sm_75", "sm_80", "sm_90", "sm_100"}},
+};
+enum { GROUP_COUNT = sizeof groups / sizeof *groups };
+
+static const char *add_group(struct options *o, unsigned group)
+{
+	const struct vyrec_target *target;
+	const char *wrong = NULL;
+	for (unsigned i = 0; !wrong && i < 4 && groups[group].members[i]; i++)
+		wrong = add_target(o, vyrec_target_find(groups[group].members[i]));
+	for (unsigned i = 0; !wrong && !groups[group].members[0] && (target = vyrec_target_at(i)); i++)
+		wrong = target->family == groups[group].family ? add_target(o, target) : NULL;
+	return wrong;
+}
+
+static const char *add_named(struct options *o, const char *name)
+{
+	const struct vyrec_target *target = vyrec_target_find(name);
+	for (unsigned i = 0; !target && i < GROUP_COUNT; i++)
+		if (!strcmp(groups[i].name, name))
+			return add_group(o, i);
+	return target ? add_target(o, target) : "not a target; vyrec --print-targets lists them";
+}
+
 static const char *set_targets(void *user, const char *value)
 {
 	struct options *o = user;
@@ -53,15 +77,9 @@ static const char *set_targets(void *user, const char *value)
 		char name[64];
 		size_t bytes = strcspn(value, ",");
 		snprintf(name, sizeof name, "%.*s", (int)bytes, value);
-		const struct vyrec_target *target = vyrec_target_find(name);
-		if (!target)
-			return "not a target; vyrec --print-targets lists them";
-		for (unsigned i = 0; i < o->target_count; i++)
-			if (o->targets[i] == target)
-				return "a target is named twice";
-		if (o->target_count == MAX_TARGETS)
-			return "too many targets";
-		o->targets[o->target_count++] = target;
+		const char *wrong = add_named(o, name);
+		if (wrong)
+			return wrong;
 		value += bytes;
 		if (*value && !*++value)
 			return "a target is missing after the comma";
@@ -69,12 +87,24 @@ static const char *set_targets(void *user, const char *value)
 	return o->target_count ? NULL : "name at least one target";
 }
 
+static const char *set_cubin(void *user, const char *value)
+{
+	static const char *const names[] = {[VYREC_CUBIN_AUTO] = "auto", "never", "require"};
+	struct options *o = user;
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(value, names[i])) {
+			o->cubin = (enum vyrec_cubin)i;
+			return NULL;
+		}
+	return "cubin is auto, never or require";
+}
+
 static const char *set_bounds(void *user, const char *value)
 {
 	return parse_policy(value, &((struct options *)user)->passes.bounds) ? NULL : POLICY_HELP;
 }
 
-static const char *const feed_names[] = {
+const char *const feed_names[] = {
 #define X(name, value, text) [value] = text,
     VYRE_FEED_LIST(X)
 #undef X
@@ -108,7 +138,7 @@ static const char *set_lanes(void *user, const char *value)
 	uint64_t lanes;
 	if (!parse_number(value, VYREC_MAX_LANES, &lanes) || lanes == 0)
 		return "a workgroup has 1 to 1024 lanes";
-	((struct options *)user)->shape.lanes = (uint32_t)lanes;
+	((struct options *)user)->shape.lanes = ((struct options *)user)->lanes = (uint32_t)lanes;
 	return NULL;
 }
 
@@ -202,11 +232,12 @@ FLAG(print_targets)
 static const struct option_row rows[] = {
     {"-o", "FILE", set_output, "where the output goes; - is standard output; default: FILE with .vyb"},
     {"-O", "LEVEL", set_level, "0, 1, 2 or 3; default 2"},
-    {"--target", "LIST", set_targets, "targets, with commas between; default: all of --print-targets"},
+    {"--target", "LIST", set_targets, "targets or groups of --print-targets, with commas between; default native"},
+    {"--cubin", "WHEN", set_cubin, "auto: NVIDIA slices are also assembled where ptxas is found; never; require"},
     {"--bounds", "POLICY", set_bounds,
      "checked, clamp, trap or unchecked, where the source names none; default checked"},
     {"--shape", "NAME", set_shape, "a kernel shape, see below; instead of feed, builtins, io, fused and report"},
-    {"--lanes", "N", set_lanes, "lanes of a shape's workgroup, where the target has more than one; default 256"},
+    {"--lanes", "N", set_lanes, "lanes of a set's workgroup, where the target has more than one; default 256"},
     {"--slots", "N", set_slots, "slots of a shape's ring; default 256, or as many as lanes"},
     {"--feed", "FEED", set_feed, "live, slots, priority or tasks: how work reaches a set; default live"},
     {"--builtins", NULL, set_builtins, "a set has the built-in opcodes too"},
@@ -249,137 +280,27 @@ static void print_help(void)
 	printf("\nexit codes: 0 done, 1 the input is wrong or the output cannot be written, 2 the command line is\n");
 }
 
-static int print_and_leave(const struct options *o)
+static void print_target_list(void)
 {
 	const struct vyrec_target *target;
+	for (unsigned i = 0; (target = vyrec_target_at(i)); i++)
+		printf("%-12s %s\n", target->name, target->meaning);
+	for (unsigned i = 0; i < GROUP_COUNT; i++)
+		printf("%-12s group: %s\n", groups[i].name, groups[i].meaning);
+}
+
+static int print_and_leave(const struct options *o)
+{
 	if (o->help)
 		print_help();
 	else if (o->version)
 		printf("vyrec %s (LLVM %s)\n", VYRE_RELEASE, vyrec_llvm_version());
 	else
-		for (unsigned i = 0; (target = vyrec_target_at(i)); i++)
-			printf("%-12s %s\n", target->name, target->meaning);
+		print_target_list();
 	return EXIT_FINE;
 }
 
-/* ---- stages ---------------------------------------------------------------------------------------------------------- */
-
-static void show_time(const struct options *o, const char *stage, const char *target, double milliseconds)
-{
-	if (o->verbose)
-		fprintf(stderr, "%-10s %-12s %8.3f ms\n", stage, target, milliseconds);
-}
-
-static bool run_passes(const struct options *o, struct vyrec_module *module, const struct source *source)
-{
-	struct vyrec_diags diags = {0};
-	struct vyrec_pass_times times = {0};
-	struct vyrec_pass_options passes = o->passes;
-	passes.level = o->level;
-	passes.one_lane = o->targets[0]->one_lane;
-	passes.keep_sets = o->emit == EMIT_IR;
-	if (!o->shaped || vyrec_shape_check(&o->shape, module, &diags))
-		vyrec_run_pipeline(module, &passes, &diags, &times);
-	for (vyrec_pass p = 0; p < VYREC_PASS_COUNT; p++)
-		show_time(o, vyrec_pass_name(p), "", times.milliseconds[p]);
-	show_time(o, "verify", "passes", times.verify);
-	return show_diags(&diags, source);
-}
-
-static bool make_slices(const struct options *o, struct vyrec_module *lowered, const struct source *source,
-			struct vyrec_slice *slices)
-{
-	struct vyrec_codegen_options codegen = {.level = o->level,
-						.emit = o->emit >= EMIT_LLVM ? emit_names[o->emit] : NULL};
-	struct vyrec_diags diags = {0};
-	for (unsigned i = 0; i < o->target_count; i++) {
-		const char *name = o->targets[i]->name;
-		if (!vyrec_codegen(lowered, o->targets[i], &codegen, &slices[i], &diags))
-			continue; /* the other targets have something to say too */
-		show_time(o, "lower", name, slices[i].times.lower);
-		show_time(o, "optimise", name, slices[i].times.optimise);
-		show_time(o, "emit", name, slices[i].times.emit);
-		show_time(o, "link", name, slices[i].times.link);
-	}
-	return show_diags(&diags, source);
-}
-
-static const char *io_flag(unsigned features)
-{
-	static const char *const flags[] = {"", " --io=miss", " --io=service", " --io=both"};
-	return flags[(features & VYRE_HAS_IO ? 1 : 0) + (features & VYRE_HAS_SERVICE ? 2 : 0)];
-}
-
-/* The part of the command line that the bytes of the blob follow from. */
-static void describe_flags(const struct options *o, char *text, size_t bytes)
-{
-	const unsigned has = o->passes.features;
-	int at = snprintf(text, bytes, "-O%u --bounds=%s ", o->level, vyrec_policy_name(o->passes.bounds));
-	if (o->shaped)
-		at += snprintf(text + at, bytes - (size_t)at, "--shape=%s --lanes=%u --slots=%u ",
-			       vyrec_shape_name(o->shape.id), o->shape.lanes, o->passes.slots);
-	at += snprintf(text + at, bytes - (size_t)at, "--feed=%s%s%s%s%s --target=", feed_names[o->passes.feed],
-		       has & VYRE_HAS_BUILTINS ? " --builtins" : "", has & VYRE_HAS_FUSED ? " --fused" : "",
-		       io_flag(has), has & VYRE_HAS_CONTROL_REPORT ? " --report=control" : "");
-	for (unsigned i = 0; i < o->target_count; i++)
-		at += snprintf(text + at, bytes - (size_t)at, "%s%s", i ? "," : "", o->targets[i]->name);
-}
-
-static bool write_blob(const struct options *o, struct vyrec_module *original, struct vyrec_module *lowered,
-		       const struct vyrec_slice *slices, const char *path)
-{
-	char flags[512];
-	size_t bytes;
-	double start = now_ms();
-	describe_flags(o, flags, sizeof flags);
-	struct vyrec_blob_input input = {original, lowered, slices, o->target_count, flags};
-	uint8_t *blob = vyrec_blob_write(&input, &bytes);
-	bool fine = file_write(path, blob, bytes);
-	free(blob);
-	show_time(o, "write", "", now_ms() - start);
-	return fine;
-}
-
-static bool write_ir(struct vyrec_module *module, const char *path)
-{
-	size_t bytes;
-	char *text = vyrec_print(module, 0, &bytes);
-	bool fine = file_write(path, text, bytes);
-	free(text);
-	return fine;
-}
-
-static bool write_vir0(struct vyrec_module *module, const char *path)
-{
-	size_t bytes;
-	uint8_t *data = vyrec_vir0_write(module, &bytes);
-	bool fine = file_write(path, data, bytes);
-	free(data);
-	return fine;
-}
-
-static bool compile_module(const struct options *o, struct vyrec_module *module, const struct source *source,
-			   const char *path)
-{
-	struct vyrec_slice slices[MAX_TARGETS] = {0};
-	struct vyrec_module *original;
-	bool fine;
-	if (o->emit == EMIT_VIR0)
-		return write_vir0(module, path);
-	original = vyrec_module_clone(module);
-	fine = run_passes(o, module, source);
-	if (fine && (o->emit == EMIT_IR || o->emit == EMIT_KERNEL))
-		fine = write_ir(module, path);
-	else if (fine && make_slices(o, module, source, slices))
-		fine = o->emit == EMIT_BLOB ? write_blob(o, original, module, slices, path)
-					    : file_write(path, slices[0].text, slices[0].text_bytes);
-	else
-		fine = false;
-	for (unsigned i = 0; i < o->target_count; i++)
-		vyrec_slice_finish(&slices[i]);
-	vyrec_module_destroy(original);
-	return fine;
-}
+/* ---- the command ----------------------------------------------------------------------------------------------------- */
 
 /* FILE.vyre -> FILE.vyb beside it; text forms and standard input go to standard output. */
 static char *output_path(const struct options *o)
@@ -398,23 +319,15 @@ static char *output_path(const struct options *o)
 	return path;
 }
 
-static void take_all_targets(struct options *o)
-{
-	const struct vyrec_target *target;
-	while (o->target_count < MAX_TARGETS && (target = vyrec_target_at(o->target_count)))
-		o->targets[o->target_count++] = target;
-}
-
 /* The shape says what the passes are asked for. False after a message. */
 static bool take_shape(struct options *o)
 {
 	struct vyrec_diags diags = {0};
 	bool fine;
 	if (!o->shaped) {
-		fine = !o->shape.lanes && !o->shape.slots;
-		if (!fine)
-			fprintf(stderr, "vyrec: --lanes and --slots belong to a shape; name it with --shape\n");
-		return fine;
+		if (o->shape.slots)
+			fprintf(stderr, "vyrec: --slots belongs to a shape; name it with --shape\n");
+		return !o->shape.slots;
 	}
 	if (o->passes.features || o->passes.feed != VYRE_FEED_LIVE) {
 		fprintf(stderr, "vyrec: --shape=%s says feed, built-ins, io, fusion and report; leave those out\n",
@@ -456,7 +369,7 @@ int command_compile(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (!o.target_count)
-		take_all_targets(&o);
+		add_group(&o, 0);
 
 	struct source source;
 	struct module_times times;
@@ -471,7 +384,7 @@ int command_compile(int argc, char **argv)
 	struct vyrec_module *module = source_to_module(&source, &times);
 	show_time(&o, "parse", "", times.parse);
 	show_time(&o, "verify", "", times.verify);
-	bool fine = module && compile_module(&o, module, &source, path);
+	bool fine = module && build_module(&o, module, &source, path);
 	show_time(&o, "total", "", now_ms() - start);
 	if (module)
 		vyrec_module_destroy(module);
