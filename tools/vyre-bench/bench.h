@@ -1,4 +1,4 @@
-/* bench.h - what the benchmarks share: rows, clocks, pinned threads, the opened ring.
+/* bench.h - what the benchmarks share: options, rows, clocks, pinned threads, the guard, blobs, the opened ring.
  *
  * A benchmark measures a floor (what the machine allows, or plain C) and ours, in turns in one run (floor, ours, floor,
  * ours, ...), takes the medians, and reports the ratio. Every benchmark also checks that what it timed gave the right
@@ -13,19 +13,79 @@
 
 enum { BENCH_ROUNDS = 7, BENCH_PUBLISHER_CPU = 0, BENCH_WORKER_CPU = 1 };
 
+/* What the command line says. */
+struct bench_options {
+	bool quick;                /* tiny counts and one round: a test of the program, no measurement */
+	unsigned rounds;           /* at most BENCH_ROUNDS */
+	const char *device;        /* "cpu", "cuda", "cuda:1" */
+	const char *date, *commit; /* as the caller gives them, for the JSON; NULL = not given */
+};
+extern struct bench_options bench_options;
+
+/* ---- rows (report.c) --------------------------------------------------------------------------------------------------- */
+
 /* One line of the table. ratio = ours / floor; `goal` bounds the ratio, or ours itself where there is no floor. */
 struct bench_row {
 	const char *name, *unit;
-	double floor, ours; /* floor 0 = none */
+	double floor, ours; /* floor 0 = none; ours NAN = none: a floor by itself */
 	const char *floor_is;
 	enum { BENCH_NO_GOAL, BENCH_AT_MOST, BENCH_AT_LEAST } goal_kind;
 	double goal;
 	bool correct;
 	char note[400];
 };
+/* A row that is the median of bench_options.rounds, and one that is made of `samples`. */
 void bench_report(const struct bench_row *row);
+void bench_report_samples(const struct bench_row *row, unsigned samples);
+/* A row that is not measured here, and one whose measurement failed: why, in the words of bench_fail. */
+void bench_report_left_out(const char *name, const char *why);
+void bench_report_failed(const char *name, const char *why);
+void bench_report_begin(bool table, const char *json_path); /* "-" = standard output, NULL = none */
+/* What the rows from here on are of; before the first of them. */
+void bench_report_device(const char *name, const char *driver);
+/* Writes the JSON; `error`, if not NULL, is why the run ended early. False if it could not be written, or a row was wrong. */
+bool bench_report_end(const char *error);
 
-/* A benchmark reports its rows; one row of the table in main.c each. */
+/* ---- clocks, processors, failures (common.c) --------------------------------------------------------------------------- */
+
+double bench_now(void); /* seconds */
+unsigned bench_processors(void); /* that this process may use */
+void bench_pin(int cpu); /* to the cpu-th of those, modulo their number */
+void bench_unpin(void); /* before a ring is made: VYRE_RING_PIN counts among the processors that this thread may use */
+double bench_median(double *values, unsigned count); /* sorts them */
+double bench_percentile(const double *sorted, unsigned count, double percent);
+static inline unsigned bench_count(unsigned full, unsigned quick) { return bench_options.quick ? quick : full; }
+/* Ends the run with the loader's sentence unless the status is OK. */
+void bench_check(vyre_status status, const char *what);
+_Noreturn void bench_die(const char *what, const char *why);
+/* The sentence that goes with a false answer; one for all threads, the first after bench_forgive() stays. */
+__attribute__((format(printf, 1, 2))) bool bench_fail(const char *format, ...);
+bool bench_ok(vyre_status status, const char *what); /* false and the loader's sentence unless OK */
+const char *bench_why(void);
+void bench_forgive(void);
+
+/* ---- guard (guard.c): what takes longer ends the program, with a sentence and the rows so far ---------------------------- */
+
+/* Until the next call, `what` has so many seconds; 0 = no limit. Drivers have calls that no timeout reaches. */
+void bench_guard(const char *what, double seconds);
+
+/* ---- blobs (blobs.c): in the program itself, so that it can be copied alone --------------------------------------------- */
+
+#define BENCH_BLOB_LIST(X) \
+	X(bench) X(bench_unchecked) X(shapes) X(feed_slots) X(feed_builtins) X(feed_fused) X(feed_priority) X(feed_tasks) \
+	X(device) X(floor)
+enum bench_blob {
+#define X(name) BENCH_BLOB_##name,
+	BENCH_BLOB_LIST(X)
+#undef X
+};
+const uint8_t *bench_blob_bytes(enum bench_blob blob, uint64_t *bytes);
+struct vyre_blob *bench_blob_open(enum bench_blob blob); /* dies where it does not open */
+
+/* ---- the benchmarks: one row of the table in main.c each ----------------------------------------------------------------- */
+
+void bench_device(void);
+void bench_crossover(void);
 void bench_ring(void);
 void bench_publish(void);
 void bench_shapes(void);
@@ -34,16 +94,8 @@ void bench_code(void);
 void bench_compile(void);
 void bench_size(void);
 
-double bench_now(void); /* seconds */
-void bench_pin(int cpu);
-void bench_unpin(void); /* before a ring is made: VYRE_RING_PIN counts among the processors that this thread may use */
-double bench_median(double *values, unsigned count); /* sorts them */
-double bench_percentile(const double *sorted, unsigned count, double percent);
-/* Ends the run with the loader's sentence unless the status is OK. */
-void bench_check(vyre_status status, const char *what);
-void bench_die(const char *what, const char *why);
+/* ---- the bench set (bench.vyre) on the cpu device: a stream buffer, the CRC table, a sink --------------------------------- */
 
-/* The bench set (bench.vyre) on the cpu device: a stream buffer, the CRC table, a sink. */
 struct bench_set {
 	struct vyre_blob *blob;
 	struct vyre_device *device;
@@ -55,7 +107,7 @@ struct bench_set {
 	uint32_t add3, first_word, count_byte, crc32;
 };
 enum { BENCH_SINK_WORDS = 1024 };
-void bench_set_open(struct bench_set *set, const char *blob_path, uint64_t text_bytes);
+void bench_set_open(struct bench_set *set, enum bench_blob blob, uint64_t text_bytes);
 void bench_set_close(struct bench_set *set);
 
 /* A ring of the set with one pinned worker that never sleeps, and a publisher. */

@@ -137,12 +137,12 @@ void bench_code(void)
 	const struct level *level;
 	bool correct = true;
 
-	bench_set_open(&unchecked, VYRE_BENCH_BLOB_UNCHECKED, TEXT_BYTES);
-	bench_set_open(&checked, VYRE_BENCH_BLOB, TEXT_BYTES);
+	bench_set_open(&unchecked, BENCH_BLOB_bench_unchecked, TEXT_BYTES);
+	bench_set_open(&checked, BENCH_BLOB_bench, TEXT_BYTES);
 	fill_text(unchecked.text_bytes, unchecked.table_words);
 	fill_text(checked.text_bytes, checked.table_words);
 	level = level_of(&unchecked);
-	for (unsigned i = 0; i < BENCH_ROUNDS; i++) {
+	for (unsigned i = 0; i < bench_options.rounds; i++) {
 		struct answers answers;
 		run_c(level, &unchecked, &count[C][i], &crc[C][i], &answers);
 		correct &= run_ours(&unchecked, &answers, &count[UNCHECKED][i], &crc[UNCHECKED][i]);
@@ -153,8 +153,8 @@ void bench_code(void)
 
 	double rates[2][ARMS];
 	for (unsigned arm = 0; arm < ARMS; arm++) {
-		rates[0][arm] = bench_median(count[arm], BENCH_ROUNDS) / 1e9;
-		rates[1][arm] = bench_median(crc[arm], BENCH_ROUNDS) / 1e9;
+		rates[0][arm] = bench_median(count[arm], bench_options.rounds) / 1e9;
+		rates[1][arm] = bench_median(crc[arm], bench_options.rounds) / 1e9;
 	}
 	static const char *const names[2][2] = {{"code.count_byte", "code.count_byte.checked"},
 						{"code.crc32", "code.crc32.checked"}};

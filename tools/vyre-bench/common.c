@@ -1,5 +1,7 @@
-/* common.c - clocks, medians, pinned threads, and the bench set opened on the cpu device. */
+/* common.c - clocks, medians, pinned threads, failures, and the bench set opened on the cpu device. */
+#include <pthread.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,22 +16,40 @@ double bench_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-void bench_pin(int cpu)
-{
-	cpu_set_t set;
+/* The processors that this process was given, read before anybody is pinned. */
+static cpu_set_t allowed;
+static pthread_once_t allowed_once = PTHREAD_ONCE_INIT;
 
-	CPU_ZERO(&set);
-	CPU_SET((size_t)cpu, &set);
-	sched_setaffinity(0, sizeof set, &set); /* refused where that processor is not ours: then we run unpinned */
+static void read_allowed(void)
+{
+	if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) == 0)
+		memset(&allowed, 0xff, sizeof allowed);
 }
 
-/* Every processor again. */
-void bench_unpin(void)
+unsigned bench_processors(void)
 {
+	pthread_once(&allowed_once, read_allowed);
+	return (unsigned)CPU_COUNT(&allowed);
+}
+
+void bench_pin(int cpu)
+{
+	unsigned left = (unsigned)cpu % bench_processors();
 	cpu_set_t set;
 
-	memset(&set, 0xff, sizeof set);
-	sched_setaffinity(0, sizeof set, &set);
+	for (size_t i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &allowed) && left-- == 0) {
+			CPU_ZERO(&set);
+			CPU_SET(i, &set);
+			sched_setaffinity(0, sizeof set, &set);
+			return;
+		}
+}
+
+void bench_unpin(void)
+{
+	bench_processors();
+	sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 static int compare(const void *a, const void *b)
@@ -49,11 +69,53 @@ double bench_percentile(const double *sorted, unsigned count, double percent)
 	return sorted[(unsigned)((count - 1) * percent / 100)];
 }
 
-void bench_die(const char *what, const char *why)
+/* ---- failures ---------------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t why_lock = PTHREAD_MUTEX_INITIALIZER;
+static char why[400];
+
+void bench_die(const char *what, const char *reason)
 {
-	fprintf(stderr, "vyre-bench: %s: %s\n", what, why);
+	char sentence[500];
+
+	snprintf(sentence, sizeof sentence, "%s: %s", what, reason);
+	fprintf(stderr, "vyre-bench: %s\n", sentence);
+	bench_report_end(sentence);
 	exit(1);
 }
+
+bool bench_fail(const char *format, ...)
+{
+	va_list args;
+
+	pthread_mutex_lock(&why_lock);
+	if (!*why) {
+		va_start(args, format);
+		vsnprintf(why, sizeof why, format, args);
+		va_end(args);
+	}
+	pthread_mutex_unlock(&why_lock);
+	return false;
+}
+
+bool bench_ok(vyre_status status, const char *what)
+{
+	return status == VYRE_OK || bench_fail("%s: %s: %s", what, vyre_status_name(status), vyre_last_error());
+}
+
+const char *bench_why(void)
+{
+	return *why ? why : "no reason was given";
+}
+
+void bench_forgive(void)
+{
+	pthread_mutex_lock(&why_lock);
+	*why = 0;
+	pthread_mutex_unlock(&why_lock);
+}
+
+/* ---- the bench set ----------------------------------------------------------------------------------------------------- */
 
 void bench_check(vyre_status status, const char *what)
 {
@@ -79,11 +141,11 @@ static vyre_buffer make_buffer(struct bench_set *set, uint64_t bytes, void *mapp
 	return buffer;
 }
 
-void bench_set_open(struct bench_set *set, const char *blob_path, uint64_t text_bytes)
+void bench_set_open(struct bench_set *set, enum bench_blob blob, uint64_t text_bytes)
 {
 	void *text, *table, *sink;
 
-	bench_check(vyre_blob_open_file(blob_path, &set->blob), "blob");
+	set->blob = bench_blob_open(blob);
 	bench_check(vyre_device_open("cpu", &set->device), "device");
 	set->text = make_buffer(set, text_bytes, &text);
 	set->table = make_buffer(set, 256 * sizeof(uint32_t), &table);

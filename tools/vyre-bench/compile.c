@@ -69,6 +69,10 @@ void bench_compile(void)
 	struct bench_row row = {"compile.scan", "ms", 0, 0, "", BENCH_AT_MOST, 60, true, ""};
 	double times[RUNS];
 
+	if (access(VYRE_BENCH_VYREC, X_OK)) {
+		bench_report_left_out(row.name, "vyrec is not where this program was built");
+		return;
+	}
 	for (unsigned i = 0; i < RUNS; i++) {
 		double from = bench_now();
 		row.correct &= run(quiet, "/dev/null");
@@ -77,7 +81,7 @@ void bench_compile(void)
 	row.ours = bench_median(times, RUNS);
 	row.correct &= run(verbose, STAGES);
 	read_stages(row.note, sizeof row.note);
-	bench_report(&row);
+	bench_report_samples(&row, RUNS);
 }
 
 void bench_size(void)
@@ -87,8 +91,12 @@ void bench_size(void)
 	    "loader.size", "KiB", 0, 0, "", BENCH_AT_MOST, 200, true, "libvyre-loader.so, stripped"};
 	struct stat st;
 
+	if (access(VYRE_BENCH_LOADER, R_OK)) {
+		bench_report_left_out(row.name, "the loader's shared library is not where this program was built");
+		return;
+	}
 	row.correct = run(strip, "/dev/null") && stat(STRIPPED, &st) == 0;
 	if (row.correct)
 		row.ours = (double)st.st_size / 1024;
-	bench_report(&row);
+	bench_report_samples(&row, 1);
 }

@@ -1,119 +1,53 @@
 /* main.c - vyre-bench: ratios against floors measured in the same run.
  *
- *   vyre-bench [NAME...] [--json]      NAME: a row of the table below; none = all; `list` prints them
+ *   vyre-bench [NAME...] [--device=NAME] [--json] [--out=FILE] [--quick] [--date=TEXT] [--commit=TEXT]
  *
- * Output: the machine, then a line a measurement: floor, ours, ratio, goal, whether it is met, and what the floor is.
- * Exit 1 if an answer was wrong or a call failed; a missed goal is not a failure, times belong to the machine.
+ * Output: the machine, then a line a measurement: floor, ours, ratio, goal, whether it is met, and what the floor is; or
+ * the same as JSON. Exit 1 if an answer was wrong or a call failed; a missed goal is not a failure, times belong to the
+ * machine. The program needs no file beside it: `device` and `crossover` run wherever libc and, for a GPU, its driver are.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
-#include "bench.h"
+#include "device.h"
+
+struct bench_options bench_options = {.rounds = BENCH_ROUNDS};
 
 static const struct bench {
-	const char *name, *meaning;
+	const char *name;
+	bool any_device; /* else: the cpu device, whatever --device says */
+	const char *meaning;
 	void (*run)(void);
 } benches[] = {
-    {"ring", "one slot there and back; slots a second, against a hand-written ring", bench_ring},
-    {"publish", "what vyre_publish costs its caller", bench_publish},
-    {"shapes", "slots a second of each feed; a suspended and a spawned slot against a plain one", bench_shapes},
-    {"stream", "a cached file through the ring, against plain io_uring", bench_stream},
-    {"code", "generated loops against the same C by clang -O3", bench_code},
-    {"compile", "vyrec on examples/scan/scan.vyre, one slice", bench_compile},
-    {"size", "the loader, stripped", bench_size},
+    {"device", true, "floors of the device; round trips, rates, copies and loading of our ring on it", bench_device},
+    {"crossover", true, "launches and graphs against our ring, by the time an item takes", bench_crossover},
+    {"ring", false, "one slot there and back; slots a second, against a hand-written ring", bench_ring},
+    {"publish", false, "what vyre_publish costs its caller", bench_publish},
+    {"shapes", false, "slots a second of each feed; a suspended and a spawned slot against a plain one", bench_shapes},
+    {"stream", false, "a cached file through the ring, against plain io_uring", bench_stream},
+#ifdef VYRE_BENCH_CLANG
+    {"code", false, "generated loops against the same C by clang -O3", bench_code},
+#endif
+    {"compile", false, "vyrec on examples/scan/scan.vyre, one slice", bench_compile},
+    {"size", false, "the loader, stripped", bench_size},
 };
 enum { BENCH_COUNT = sizeof benches / sizeof *benches };
 
-static bool as_json, all_correct = true, first_row = true;
-
-static bool goal_met(const struct bench_row *row, double value)
+static int usage(FILE *out, int exit_status)
 {
-	return row->goal_kind == BENCH_AT_MOST ? value <= row->goal : value >= row->goal;
-}
-
-static void print_json(const struct bench_row *row, double ratio)
-{
-	printf("%s\n    {\"name\": \"%s\", \"unit\": \"%s\", \"ours\": %.6g", first_row ? "" : ",", row->name,
-	       row->unit, row->ours);
-	if (row->floor > 0)
-		printf(", \"floor\": %.6g, \"ratio\": %.4g, \"floor_is\": \"%s\"", row->floor, ratio, row->floor_is);
-	if (row->goal_kind)
-		printf(", \"goal\": \"%s %g\", \"met\": %s", row->goal_kind == BENCH_AT_MOST ? "<=" : ">=", row->goal,
-		       goal_met(row, row->floor > 0 ? ratio : row->ours) ? "true" : "false");
-	printf(", \"correct\": %s, \"note\": \"%s\"}", row->correct ? "true" : "false", row->note);
-}
-
-static void print_line(const struct bench_row *row, double ratio)
-{
-	char floor[32] = "", shown[32] = "", goal[32] = "";
-	const char *verdict = "";
-
-	if (row->floor > 0) {
-		snprintf(floor, sizeof floor, "%.2f", row->floor);
-		snprintf(shown, sizeof shown, "%.2fx", ratio);
-	}
-	if (row->goal_kind) {
-		snprintf(goal, sizeof goal, "%s %g%s", row->goal_kind == BENCH_AT_MOST ? "<=" : ">=", row->goal,
-			 row->floor > 0 ? "x" : "");
-		verdict = goal_met(row, row->floor > 0 ? ratio : row->ours) ? "met" : "missed";
-	}
-	if (!row->correct)
-		verdict = "WRONG RESULT";
-	printf("%-24s %9s %9.2f %-10s %7s  %-8s %-7s %s%s%s\n", row->name, floor, row->ours, row->unit, shown, goal,
-	       verdict, row->floor_is, *row->floor_is && *row->note ? "; " : "", row->note);
-	fflush(stdout);
-}
-
-void bench_report(const struct bench_row *row)
-{
-	double ratio = row->floor > 0 ? row->ours / row->floor : 0;
-
-	all_correct &= row->correct;
-	if (as_json)
-		print_json(row, ratio);
-	else
-		print_line(row, ratio);
-	first_row = false;
-}
-
-static void get_cpu_model(char *model, size_t bytes)
-{
-	FILE *file = fopen("/proc/cpuinfo", "r");
-	char line[256];
-
-	snprintf(model, bytes, "unknown processor");
-	while (file && fgets(line, sizeof line, file)) {
-		char *value = strchr(line, ':');
-		if (value && strncmp(line, "model name", 10) == 0) {
-			value[strcspn(value, "\n")] = 0;
-			snprintf(model, bytes, "%s", value + 2);
-			break;
-		}
-	}
-	if (file)
-		fclose(file);
-}
-
-static void print_machine(void)
-{
-	char model[128];
-	struct utsname kernel;
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-	get_cpu_model(model, sizeof model);
-	uname(&kernel);
-	if (as_json) {
-		printf(
-		    "{\n  \"machine\": {\"cpu\": \"%s\", \"processors\": %ld, \"kernel\": \"%s %s\"},\n  \"rows\": [",
-		    model, processors, kernel.sysname, kernel.release);
-		return;
-	}
-	printf("%s, %ld processors, %s %s; medians of %d rounds, floor and ours in turns\n", model, processors,
-	       kernel.sysname, kernel.release, BENCH_ROUNDS);
-	printf("%-24s %9s %9s %-10s %7s  %-8s\n", "", "floor", "ours", "", "ratio", "goal");
+	fprintf(out, "usage: vyre-bench [NAME...] [options]\n\n"
+		     "  --device=NAME   cpu, cuda, cuda:1, ...; without it cuda where there is one, else cpu\n"
+		     "  --json          JSON instead of the table\n"
+		     "  --out=FILE      JSON into a file, beside the table\n"
+		     "  --quick         tiny counts and one round: a test of the program, no measurement\n"
+		     "  --date=TEXT     for the JSON\n"
+		     "  --commit=TEXT   for the JSON\n\n"
+		     "names; without one all of them, with --device of a GPU those of any device:\n");
+	for (unsigned i = 0; i < BENCH_COUNT; i++)
+		fprintf(out, "  %-10s %s%s\n", benches[i].name, benches[i].meaning,
+			benches[i].any_device ? " (any device)" : "");
+	return exit_status;
 }
 
 static const struct bench *find(const char *name)
@@ -124,38 +58,105 @@ static const struct bench *find(const char *name)
 	return NULL;
 }
 
-static int list(FILE *out, int exit_status)
+/* "--name=value" or "--name value". */
+static const char *value_of(const char *name, int argc, char **argv, int *at)
 {
-	for (unsigned i = 0; i < BENCH_COUNT; i++)
-		fprintf(out, "%-10s %s\n", benches[i].name, benches[i].meaning);
-	return exit_status;
+	size_t bytes = strlen(name);
+
+	if (strncmp(argv[*at], name, bytes) != 0)
+		return NULL;
+	if (argv[*at][bytes] == '=')
+		return argv[*at] + bytes + 1;
+	return !argv[*at][bytes] && *at + 1 < argc ? argv[++*at] : NULL;
+}
+
+static const char *find_device(void)
+{
+	struct vyre_device *device;
+
+	if (vyre_device_open("cuda", &device) != VYRE_OK)
+		return "cpu";
+	vyre_device_close(device);
+	return "cuda";
+}
+
+struct command {
+	const struct bench *chosen[32];
+	unsigned count;
+	bool json, help;
+	const char *out;
+};
+
+/* The first word that is not understood; NULL = all are. */
+static const char *read_words(int argc, char **argv, struct command *command)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct bench *bench = find(argv[i]);
+		int word = i;
+		const char *value;
+		if (strcmp(argv[i], "list") == 0 || strcmp(argv[i], "--help") == 0)
+			command->help = true;
+		else if (strcmp(argv[i], "--json") == 0)
+			command->json = true;
+		else if (strcmp(argv[i], "--quick") == 0)
+			bench_options.quick = true;
+		else if ((value = value_of("--device", argc, argv, &i)))
+			bench_options.device = value;
+		else if ((value = value_of("--out", argc, argv, &i)))
+			command->out = value;
+		else if ((value = value_of("--date", argc, argv, &i)))
+			bench_options.date = value;
+		else if ((value = value_of("--commit", argc, argv, &i)))
+			bench_options.commit = value;
+		else if (bench && command->count < sizeof command->chosen / sizeof *command->chosen)
+			command->chosen[command->count++] = bench;
+		else
+			return argv[word];
+	}
+	return NULL;
+}
+
+/* Rows of any device report theirs themselves. */
+static void run(const struct bench *bench)
+{
+	struct vyre_device_info info;
+	struct vyre_device *device;
+
+	if (!bench->any_device) {
+		bench_check(vyre_device_open("cpu", &device), "device");
+		vyre_device_get_info(device, &info);
+		vyre_device_close(device);
+		bench_report_device(info.name, "no driver");
+	}
+	bench->run();
+	bench_unpin();
 }
 
 int main(int argc, char **argv)
 {
-	int names = 0;
+	struct command command = {0};
+	const char *wrong = read_words(argc, argv, &command);
+	bool given;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "list") == 0)
-			return list(stdout, 0);
-		if (strcmp(argv[i], "--json") == 0)
-			as_json = true;
-		else if (find(argv[i]))
-			names++;
-		else {
-			fprintf(stderr, "vyre-bench: no benchmark named %s; there are:\n", argv[i]);
-			return list(stderr, 1);
-		}
+	if (wrong)
+		fprintf(stderr, "vyre-bench: %s: no such benchmark or option\n", wrong);
+	if (wrong || command.help)
+		return usage(wrong ? stderr : stdout, wrong ? 2 : 0);
+	given = bench_options.device != NULL;
+	bench_options.device = given ? bench_options.device : find_device();
+	if (!bench_floor_of(bench_options.device)) {
+		fprintf(stderr, "vyre-bench: no device is called %s; there are cpu and cuda\n", bench_options.device);
+		return 2;
 	}
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+	if (bench_options.quick)
+		bench_options.rounds = 1;
+	if (bench_processors() < 2 && !bench_options.quick)
 		bench_die("this machine", "one processor; publisher and worker need one each");
-	print_machine();
-	for (unsigned i = 0; i < BENCH_COUNT && !names; i++)
-		benches[i].run();
-	for (int i = 1; i < argc && names; i++)
-		if (find(argv[i]))
-			find(argv[i])->run();
-	if (as_json)
-		printf("\n  ]\n}\n");
-	return all_correct ? 0 : 1;
+	bench_report_begin(!command.json, command.out ? command.out : command.json ? "-" : NULL);
+	for (unsigned i = 0; i < command.count; i++)
+		run(command.chosen[i]);
+	for (unsigned i = 0; i < BENCH_COUNT && !command.count; i++)
+		if (benches[i].any_device || !given || !bench_is_gpu())
+			run(&benches[i]);
+	return bench_report_end(NULL) ? 0 : 1;
 }

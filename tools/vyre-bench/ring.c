@@ -7,7 +7,9 @@
 
 #include "bench.h"
 
-enum { ROUND_TRIPS = 50000, RATE_SLOTS = 2 << 20, BATCH = 64, BURST_SLOTS = 65536 };
+enum { BATCH = 64, BURST_SLOTS = 65536 };
+#define ROUND_TRIPS bench_count(50000, 50)
+#define RATE_SLOTS  bench_count(2 << 20, 1 << 14)
 
 static struct vyre_slot add3(const struct bench_set *set, uint32_t i)
 {
@@ -91,8 +93,8 @@ void bench_ring(void)
 	struct bench_set set;
 	bool correct = true;
 
-	bench_set_open(&set, VYRE_BENCH_BLOB, 4096);
-	for (unsigned i = 0; i < BENCH_ROUNDS; i++) {
+	bench_set_open(&set, BENCH_BLOB_bench, 4096);
+	for (unsigned i = 0; i < bench_options.rounds; i++) {
 		struct bench_ring_times times;
 		bench_floor_ring(&times, ROUND_TRIPS, RATE_SLOTS);
 		f50[i] = times.p50, f99[i] = times.p99, fstatus[i] = times.status_rate, fbell[i] = times.doorbell_rate;
@@ -102,15 +104,17 @@ void bench_ring(void)
 	}
 	bench_set_close(&set);
 
-	double rate = bench_median(orate, BENCH_ROUNDS) / 1e6;
+	double rate = bench_median(orate, bench_options.rounds) / 1e6;
 	const struct bench_row rows[] = {
-	    {"ring.round_trip.p50", "ns", bench_median(f50, BENCH_ROUNDS) * 1e9, bench_median(o50, BENCH_ROUNDS) * 1e9,
-	     "hand-written ring, status per slot", BENCH_AT_MOST, 1.5, correct, ""},
-	    {"ring.round_trip.p99", "ns", bench_median(f99, BENCH_ROUNDS) * 1e9, bench_median(o99, BENCH_ROUNDS) * 1e9,
-	     "hand-written ring, status per slot", BENCH_AT_MOST, 1.5, correct, ""},
-	    {"ring.sustained", "M slots/s", bench_median(fstatus, BENCH_ROUNDS) / 1e6, rate,
+	    {"ring.round_trip.p50", "ns", bench_median(f50, bench_options.rounds) * 1e9,
+	     bench_median(o50, bench_options.rounds) * 1e9, "hand-written ring, status per slot", BENCH_AT_MOST, 1.5,
+	     correct, ""},
+	    {"ring.round_trip.p99", "ns", bench_median(f99, bench_options.rounds) * 1e9,
+	     bench_median(o99, bench_options.rounds) * 1e9, "hand-written ring, status per slot", BENCH_AT_MOST, 1.5,
+	     correct, ""},
+	    {"ring.sustained", "M slots/s", bench_median(fstatus, bench_options.rounds) / 1e6, rate,
 	     "hand-written ring, status per slot", BENCH_AT_LEAST, 0.3, correct, ""},
-	    {"ring.sustained.doorbell", "M slots/s", bench_median(fbell, BENCH_ROUNDS) / 1e6, rate,
+	    {"ring.sustained.doorbell", "M slots/s", bench_median(fbell, bench_options.rounds) / 1e6, rate,
 	     "hand-written ring, no status per slot, batches of 64", BENCH_NO_GOAL, 0, correct, ""},
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -179,20 +183,20 @@ void bench_publish(void)
 	struct bench_set set;
 	bool correct = true;
 
-	bench_set_open(&set, VYRE_BENCH_BLOB, 4096);
-	for (unsigned i = 0; i < BENCH_ROUNDS; i++) {
+	bench_set_open(&set, BENCH_BLOB_bench, 4096);
+	for (unsigned i = 0; i < bench_options.rounds; i++) {
 		floor[i] = store_cost(BURST_SLOTS * 8);
 		draining[i] = publish_cost(&set, 4096, BURST_SLOTS * 8, &correct);
 		burst[i] = publish_cost(&set, BURST_SLOTS, BURST_SLOTS, &correct);
 	}
 	bench_set_close(&set);
 
-	double stores = bench_median(floor, BENCH_ROUNDS) * 1e9;
+	double stores = bench_median(floor, bench_options.rounds) * 1e9;
 	const struct bench_row rows[] = {
-	    {"publish.draining", "ns/slot", 0, bench_median(draining, BENCH_ROUNDS) * 1e9, "", BENCH_AT_MOST, 20,
-	     correct, "batches of 64, ring of 4096, the worker draining"},
-	    {"publish.burst", "ns/slot", 0, bench_median(burst, BENCH_ROUNDS) * 1e9, "", BENCH_AT_MOST, 20, correct,
-	     "batches of 64 into an empty ring of 65536, without waiting"},
+	    {"publish.draining", "ns/slot", 0, bench_median(draining, bench_options.rounds) * 1e9, "", BENCH_AT_MOST,
+	     20, correct, "batches of 64, ring of 4096, the worker draining"},
+	    {"publish.burst", "ns/slot", 0, bench_median(burst, bench_options.rounds) * 1e9, "", BENCH_AT_MOST, 20,
+	     correct, "batches of 64 into an empty ring of 65536, without waiting"},
 	    {"publish.stores", "ns/slot", 0, stores, "", BENCH_NO_GOAL, 0, true,
 	     "for comparison: 64 bytes stored, unread"},
 	};

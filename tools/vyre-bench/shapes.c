@@ -55,18 +55,18 @@ static void bind_buffer(struct dispatched *d, uint32_t index, const char *name)
 	bench_die(name, "the bench knows no such buffer");
 }
 
-static void open_dispatched(struct dispatched *d, const char *path)
+static void open_dispatched(struct dispatched *d, enum bench_blob blob)
 {
 	struct vyre_blob_view view;
 
 	memset(d, 0, sizeof *d);
-	bench_check(vyre_blob_open_file(path, &d->blob), path);
+	d->blob = bench_blob_open(blob);
 	bench_check(vyre_device_open("cpu", &d->device), "device");
 	vyre_blob_get_view(d->blob, &view);
 	d->opcode = vyre_blob_find_op(d->blob, NULL, "add")->opcode;
 	d->frame_words = view.units[0].frame_words;
 	if (view.units[0].buffer_count > MAX_BUFFERS)
-		bench_die(path, "more buffers than the bench expects");
+		bench_die("shapes", "more buffers than the bench expects");
 	for (uint32_t i = 0; i < view.units[0].buffer_count; i++)
 		bind_buffer(d, i, vyre_blob_string(d->blob, view.buffers[view.units[0].first_buffer + i].name));
 	struct vyre_kernel_params params = {
@@ -127,21 +127,20 @@ static double dispatch_rate(struct dispatched *d, bool *correct)
 static void bench_scanning(void)
 {
 	enum { SLOTS, PRIORITY, TASKS, SWITCHED, FUSED, FEEDS };
-	static const char *const paths[FEEDS] = {
-	    VYRE_BENCH_FOLDER "/feed_slots.vyb", VYRE_BENCH_FOLDER "/feed_priority.vyb",
-	    VYRE_BENCH_FOLDER "/feed_tasks.vyb", VYRE_BENCH_FOLDER "/feed_builtins.vyb",
-	    VYRE_BENCH_FOLDER "/feed_fused.vyb"};
+	static const enum bench_blob blobs[FEEDS] = {BENCH_BLOB_feed_slots, BENCH_BLOB_feed_priority,
+						     BENCH_BLOB_feed_tasks, BENCH_BLOB_feed_builtins,
+						     BENCH_BLOB_feed_fused};
 	double rates[FEEDS][BENCH_ROUNDS], median[FEEDS];
 	struct dispatched d[FEEDS];
 	bool correct = true;
 
 	for (int feed = 0; feed < FEEDS; feed++)
-		open_dispatched(&d[feed], paths[feed]);
-	for (int round = 0; round < BENCH_ROUNDS; round++)
+		open_dispatched(&d[feed], blobs[feed]);
+	for (int round = 0; round < (int)bench_options.rounds; round++)
 		for (int feed = 0; feed < FEEDS; feed++)
 			rates[feed][round] = dispatch_rate(&d[feed], &correct);
 	for (int feed = 0; feed < FEEDS; feed++) {
-		median[feed] = bench_median(rates[feed], BENCH_ROUNDS) / 1e6;
+		median[feed] = bench_median(rates[feed], bench_options.rounds) / 1e6;
 		close_dispatched(&d[feed]);
 	}
 	const struct bench_row rows[] = {
@@ -181,7 +180,7 @@ static void open_live(struct live *live)
 	void *map;
 
 	memset(live, 0, sizeof *live);
-	bench_check(vyre_blob_open_file(VYRE_BENCH_FOLDER "/shapes.vyb", &live->blob), "shapes.vyb");
+	live->blob = bench_blob_open(BENCH_BLOB_shapes);
 	bench_check(vyre_device_open("cpu", &live->device), "device");
 	bench_check(vyre_buffer_create(live->device, BENCH_SINK_WORDS * 4, &live->sink), "sink");
 	bench_check(vyre_buffer_map(live->device, live->sink, &map), "sink");
@@ -262,19 +261,19 @@ static void bench_resuming(void)
 	struct live live;
 	bool correct = true;
 
-	for (int round = 0; round < BENCH_ROUNDS; round++) {
+	for (int round = 0; round < (int)bench_options.rounds; round++) {
 		open_live(&live);
 		plain[round] = published(&live, "add", &correct);
 		later[round] = published(&live, "add_later", &correct);
 		spawned[round] = sprayed(&live, &correct);
 		close_live(&live);
 	}
-	double floor = bench_median(plain, BENCH_ROUNDS) * 1e9;
+	double floor = bench_median(plain, bench_options.rounds) * 1e9;
 	const struct bench_row rows[] = {
 	    {"live.plain", "ns/slot", 0, floor, "", BENCH_NO_GOAL, 0, correct, "a set that can suspend and spawn"},
-	    {"live.yield", "ns/slot", floor, bench_median(later, BENCH_ROUNDS) * 1e9, "a plain slot", BENCH_AT_MOST, 2,
-	     correct, "suspended and resumed once"},
-	    {"live.spawn", "ns/slot", floor, bench_median(spawned, BENCH_ROUNDS) * 1e9, "a published slot",
+	    {"live.yield", "ns/slot", floor, bench_median(later, bench_options.rounds) * 1e9, "a plain slot",
+	     BENCH_AT_MOST, 2, correct, "suspended and resumed once"},
+	    {"live.spawn", "ns/slot", floor, bench_median(spawned, bench_options.rounds) * 1e9, "a published slot",
 	     BENCH_AT_MOST, 1.2, correct, "spawned by one slot"},
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -1,9 +1,9 @@
 /* stream.c - benchmark of streams: a file through the ring, against plain io_uring reads of the same blocks.
  *
- * A file of 256 MiB is written into the build folder and read once, so that both sides find it in the page cache. The
- * floor is one thread with io_uring, registered buffers and the same block size and depth, that looks at the first word
- * of every block. Ours is a stream whose handler reads the first word of every chunk: read, slot, handler, result,
- * recycling. Both sum the words; the sums must be equal. Warm, because a cold disk would hide what our side costs.
+ * A file of 256 MiB is written where temporary files go ($TMPDIR, else /var/tmp), so that both sides find it in the page
+ * cache. The floor is one thread with io_uring, registered buffers and the same block size and depth, that looks at the
+ * first word of every block. Ours is a stream whose handler reads the first word of every chunk: read, slot, handler,
+ * result, recycling. Both sum the words; the sums must be equal. Warm, because a cold disk would hide what our side costs.
  */
 #include <fcntl.h>
 #include <liburing.h>
@@ -24,22 +24,25 @@ static uint32_t first_word(const uint8_t *block)
 	return word;
 }
 
-/* An unlinked file in the build folder; every block starts with another word. */
+/* An unlinked file where temporary files go; every block starts with another word. */
 static int make_file(void)
 {
-	char path[] = VYRE_BENCH_FOLDER "/stream-XXXXXX";
+	const char *folder = getenv("TMPDIR");
+	char path[4096];
 	uint8_t *block = malloc(BLOCK_BYTES);
-	int fd = mkstemp(path);
+	int fd;
 
+	snprintf(path, sizeof path, "%s/vyre-bench-XXXXXX", folder && *folder ? folder : "/var/tmp");
+	fd = mkstemp(path);
 	if (fd < 0 || !block)
-		bench_die("stream", "cannot make a file of 256 MiB in the build folder");
+		bench_die("stream", "cannot make a file of 256 MiB in $TMPDIR or /var/tmp");
 	unlink(path);
 	for (uint32_t i = 0; i < BLOCKS; i++) {
 		for (uint32_t byte = 0; byte < BLOCK_BYTES; byte++)
 			block[byte] = (uint8_t)((i * 2654435761u >> 8) + byte * 31);
 		memcpy(block, &(uint32_t){i * 2654435761u}, 4);
 		if (write(fd, block, BLOCK_BYTES) != BLOCK_BYTES)
-			bench_die("stream", "cannot write 256 MiB to the build folder");
+			bench_die("stream", "cannot write 256 MiB to $TMPDIR or /var/tmp");
 	}
 	free(block);
 	return fd;
@@ -155,14 +158,14 @@ void bench_stream(void)
 	struct bench_set set;
 	int fd = make_file();
 
-	bench_set_open(&set, VYRE_BENCH_BLOB, (uint64_t)BLOCK_BYTES * DEPTH);
-	for (unsigned i = 0; i < BENCH_ROUNDS; i++) {
+	bench_set_open(&set, BENCH_BLOB_bench, (uint64_t)BLOCK_BYTES * DEPTH);
+	for (unsigned i = 0; i < bench_options.rounds; i++) {
 		struct reader reader = {.opcode = set.first_word, .correct = true};
 		uint32_t sum = 0;
 		bench_pin(BENCH_PUBLISHER_CPU);
 		floor[i] = read_plainly(fd, set.text_bytes, &sum);
 		if (floor[i] < 0) {
-			fprintf(stderr, "stream: io_uring is not available here, no floor to compare with\n");
+			bench_report_left_out(row.name, "io_uring is not available here, no floor to compare with");
 			close(fd);
 			bench_set_close(&set);
 			return;
@@ -173,7 +176,7 @@ void bench_stream(void)
 	}
 	bench_set_close(&set);
 	close(fd);
-	row.floor = (double)FILE_BYTES / bench_median(floor, BENCH_ROUNDS) / 1e9;
-	row.ours = (double)FILE_BYTES / bench_median(ours, BENCH_ROUNDS) / 1e9;
+	row.floor = (double)FILE_BYTES / bench_median(floor, bench_options.rounds) / 1e9;
+	row.ours = (double)FILE_BYTES / bench_median(ours, bench_options.rounds) / 1e9;
 	bench_report(&row);
 }

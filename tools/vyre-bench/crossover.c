@@ -1,0 +1,185 @@
+/* crossover.c - how long an item must take before a launch for each, or a graph of many, is as good as our ring.
+ *
+ * The same work three ways, one item after the other: launches queued on a stream, one graph of as many nodes, and a ring
+ * with one worker that is fed in batches. A row an item time and peer: microseconds an item. Then, for each peer, the
+ * shortest item time from which on it stays within 5 % of ours: from there on a ring buys nothing.
+ *
+ * A time is made of turns of op item's loop; how long one takes is measured first, on the device itself.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device_rows.h"
+
+enum { RING_SLOTS = 4096, BATCH = 64, MOST_ITEMS = 1000, FEWEST_ITEMS = 100, ROUNDS = 3, GUARD_SECONDS = 120 };
+#define SECONDS_A_ROW 0.1 /* about, for one way and round */
+#define NO_WORSE      1.05
+
+static const double item_us[] = {0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
+static const double quick_us[] = {0.5, 10};
+static const struct peer {
+	enum bench_launch how;
+	const char *name, *floor_is;
+} peers[] = {{BENCH_LAUNCH_QUEUED, "launch", "a launch an item, queued"},
+	     {BENCH_LAUNCH_GRAPH_MANY, "graph", "a graph of all items"}};
+enum { TIMES = sizeof item_us / sizeof *item_us, PEERS = sizeof peers / sizeof *peers };
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* The shortest of a few launches of one item. */
+static bool shortest(struct bench_device *d, uint32_t turns, double *seconds)
+{
+	double times[5];
+
+	if (!d->fns->launch(d->floor, BENCH_LAUNCH_SYNC, turns, 5, times))
+		return false;
+	qsort(times, 5, sizeof *times, compare);
+	*seconds = times[0];
+	return true;
+}
+
+/* Twice as long an item takes as much longer as its turns do: what a launch costs is in both. */
+static bool calibrate(struct bench_device *d, double *turn_seconds)
+{
+	double once = 0, twice = 0;
+	uint32_t turns = 1024;
+
+	for (;; turns *= 2) {
+		if (!shortest(d, turns, &once) || !shortest(d, 2 * turns, &twice))
+			return false;
+		if (twice - once > (bench_options.quick ? 1e-5 : 1e-3))
+			break;
+		if (turns >= 1u << 28)
+			return bench_fail("%u turns of the item's loop take no time", turns);
+	}
+	*turn_seconds = (twice - once) / turns;
+	return true;
+}
+
+/* Seconds for all. */
+static bool run_on_ring(struct bench_device *d, uint32_t turns, unsigned count, double *seconds)
+{
+	struct bench_session *s = &d->session;
+	uint32_t sums[BENCH_SUMS], expected = bench_item_value(turns) * count;
+	struct vyre_slot batch[BATCH];
+	double from;
+
+	if (!bench_session_zero(s))
+		return false;
+	for (unsigned i = 0; i < BATCH; i++)
+		batch[i] = (struct vyre_slot){s->item, VYRE_PRIORITY_NORMAL, 2, {turns, 0}};
+	from = bench_now();
+	for (unsigned at = 0; at < count; at += BATCH)
+		if (!bench_ok(vyre_publish(s->publisher, batch, count - at < BATCH ? count - at : BATCH,
+					   VYRE_PUBLISH_WAIT, BENCH_LIMIT_NS, NULL),
+			      "publish"))
+			return false;
+	if (!bench_ok(vyre_ring_drain(s->ring, BENCH_LIMIT_NS), "drain"))
+		return false;
+	*seconds = bench_now() - from;
+	if (!bench_session_counted(s, count) || !bench_session_sums(s, sums))
+		return false;
+	return sums[0] == expected || bench_fail("the items add up to %u, not %u", sums[0], expected);
+}
+
+static unsigned rounds(void)
+{
+	return bench_options.rounds < ROUNDS ? bench_options.rounds : ROUNDS;
+}
+
+/* Medians of seconds an item. */
+static bool measure(struct bench_device *d, double us, double turn_seconds, double *ours, double *theirs,
+		    unsigned *count)
+{
+	double ring[ROUNDS], peer[PEERS][ROUNDS], most = SECONDS_A_ROW / (us * 1e-6);
+	uint32_t turns = (uint32_t)(us * 1e-6 / turn_seconds);
+
+	*count = bench_options.quick ? 20 : most > MOST_ITEMS ? MOST_ITEMS : most < FEWEST_ITEMS ? FEWEST_ITEMS : most;
+	turns = turns ? turns : 1; /* 0 is the empty launch */
+	for (unsigned round = 0; round < rounds(); round++) {
+		for (unsigned i = 0; i < PEERS; i++)
+			if (!d->fns->launch(d->floor, peers[i].how, turns, *count, &peer[i][round]))
+				return false;
+		if (!bench_session_ring(&d->session, RING_SLOTS, 1))
+			return false;
+		bool good = run_on_ring(d, turns, *count, &ring[round]);
+		if (!bench_session_ring_close(&d->session) || !good)
+			return false;
+	}
+	*ours = bench_median(ring, rounds()) / *count;
+	for (unsigned i = 0; i < PEERS; i++)
+		theirs[i] = bench_median(peer[i], rounds()) / *count;
+	return true;
+}
+
+static void report(const struct peer *peer, double us, double floor, double ours, unsigned count)
+{
+	char name[48];
+	struct bench_row row = {.name = name,
+				.unit = "us/item",
+				.floor = floor * 1e6,
+				.ours = ours * 1e6,
+				.floor_is = peer->floor_is,
+				.correct = true};
+
+	snprintf(name, sizeof name, "cross.%s.%gus", peer->name, us);
+	snprintf(row.note, sizeof row.note, "%u items of %g us", count, us);
+	bench_report_samples(&row, rounds());
+}
+
+/* The shortest time from which on the peer is no worse; none: it is worse at the longest too. */
+static void report_cross(const struct peer *peer, const double *times, unsigned count, const double *ratio)
+{
+	char name[48];
+	struct bench_row row = {
+	    .name = name, .unit = "us", .floor_is = "", .correct = true, .goal_kind = BENCH_NO_GOAL};
+	unsigned first = count;
+
+	while (first > 0 && ratio[first - 1] <= NO_WORSE)
+		first--;
+	snprintf(name, sizeof name, "cross.%s", peer->name);
+	if (first == count) {
+		row.ours = NAN;
+		snprintf(row.note, sizeof row.note, "%s costs more than 5 %% more than our ring at every item time",
+			 peer->floor_is);
+	} else {
+		row.ours = times[first];
+		snprintf(row.note, sizeof row.note, "%s is within 5 %% of our ring from items of %g us on",
+			 peer->floor_is, times[first]);
+	}
+	bench_report_samples(&row, rounds());
+}
+
+void bench_crossover(void)
+{
+	const double *times = bench_options.quick ? quick_us : item_us;
+	unsigned count = bench_options.quick ? sizeof quick_us / sizeof *quick_us : TIMES, items;
+	double turn_seconds = 0, ours, theirs[PEERS], ratio[PEERS][TIMES];
+	struct bench_device d;
+
+	if (!bench_device_open(&d))
+		return;
+	bench_guard("the time of an item", GUARD_SECONDS);
+	bool good = calibrate(&d, &turn_seconds);
+	for (unsigned i = 0; i < count && good; i++) {
+		bench_guard("items", GUARD_SECONDS);
+		good = measure(&d, times[i], turn_seconds, &ours, theirs, &items);
+		for (unsigned peer = 0; peer < PEERS && good; peer++) {
+			report(&peers[peer], times[i], theirs[peer], ours, items);
+			ratio[peer][i] = theirs[peer] / ours;
+		}
+	}
+	for (unsigned peer = 0; peer < PEERS && good; peer++)
+		report_cross(&peers[peer], times, count, ratio[peer]);
+	if (!good) {
+		bench_report_failed("cross", bench_why());
+		bench_forgive();
+	}
+	bench_device_close(&d);
+}

@@ -1,0 +1,202 @@
+/* floor_cuda_open.c - the driver, a context, and the kernels of floor.vyre in it.
+ *
+ * The kernels come out of the blob as the loader would take them (a cubin for this device's major version, else PTX), but
+ * by hand: a floor shares nothing with the loader but the file format. The primary context is the one that the loader
+ * uses too, so that both find the device in the same state; it stays current on this thread.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "floor_cuda.h"
+
+enum { WORDS_BYTES = 4096, SMALL_BYTES = 4096, LOG_BYTES = 8192 };
+
+bool floor_cuda_ok(struct bench_floor *floor, cu_result result, const char *call)
+{
+	const char *name = NULL, *text = NULL;
+
+	if (result == 0)
+		return true;
+	floor->cu.GetErrorName(result, &name);
+	floor->cu.GetErrorString(result, &text);
+	return bench_fail("%s: %s (%d): %s", call, name ? name : "unknown", result, text ? text : "");
+}
+
+static bool find_symbols(struct bench_floor *floor)
+{
+	floor->library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+	if (!floor->library)
+		return bench_fail("libcuda.so.1 is not here: %s", dlerror());
+#define X(name, symbol, parameters) \
+	if (!(*(void **)&floor->cu.name = dlsym(floor->library, symbol))) \
+		return bench_fail("libcuda.so.1 has no %s; the floors need driver 525 (CUDA 12.0) or newer", symbol);
+	CU_LIST(X)
+#undef X
+	return true;
+}
+
+/* ---- modules ----------------------------------------------------------------------------------------------------------- */
+
+/* How well a slice fits, 0 = not at all: a cubin of the same major version, else PTX that is not newer. */
+static unsigned fit(const struct bench_floor *floor, const struct vyre_blob_slice *slice)
+{
+	unsigned target = (unsigned)(floor->major * 10 + floor->minor);
+
+	if (slice->format == VYRE_FORMAT_CUBIN && slice->target / 10 == (unsigned)floor->major &&
+	    slice->target <= target)
+		return 1000 + slice->target;
+	if (slice->format == VYRE_FORMAT_PTX && slice->target <= target)
+		return slice->target;
+	return 0;
+}
+
+static const struct vyre_blob_slice *pick(const struct bench_floor *floor, const struct vyre_blob_view *view,
+					  const struct vyre_blob *blob, const char *unit)
+{
+	const struct vyre_blob_slice *best = NULL;
+
+	for (uint32_t i = 0; i < view->slice_count; i++) {
+		const struct vyre_blob_slice *slice = &view->slices[i];
+		if (strcmp(vyre_blob_string(blob, view->units[slice->unit].name), unit) == 0 && fit(floor, slice) &&
+		    (!best || fit(floor, slice) > fit(floor, best)))
+			best = slice;
+	}
+	return best;
+}
+
+bool floor_cuda_load(struct bench_floor *floor, enum bench_blob which, const struct vyre_blob *blob, const char *unit,
+		     cu_module *module, cu_function *function, unsigned *lanes)
+{
+	static char log[LOG_BYTES];
+	int options[] = {CU_JIT_ERROR_LOG, CU_JIT_ERROR_LOG_BYTES};
+	void *values[] = {log, (void *)(uintptr_t)sizeof log};
+	const struct vyre_blob_slice *slice;
+	const struct vyre_blob_section *section;
+	struct vyre_blob_view view;
+	uint64_t bytes;
+	const uint8_t *first = bench_blob_bytes(which, &bytes);
+	char *image;
+	cu_result result;
+
+	vyre_blob_get_view(blob, &view);
+	slice = pick(floor, &view, blob, unit);
+	if (!slice)
+		return bench_fail("no slice of %s is for compute capability %d.%d", unit, floor->major, floor->minor);
+	section = &view.sections[slice->section];
+	image = malloc(section->bytes + 1); /* PTX ends with a NUL, which the blob does not keep */
+	if (!image)
+		return bench_fail("no memory for %llu bytes", (unsigned long long)section->bytes);
+	memcpy(image, first + section->offset, section->bytes);
+	image[section->bytes] = 0;
+	*log = 0;
+	result = floor->cu.ModuleLoadDataEx(module, image, 2, options, values);
+	free(image);
+	*lanes = slice->lanes[0];
+	if (result && *log)
+		return bench_fail("cuModuleLoadDataEx of %s: %d: %.200s", unit, result, log);
+	return floor_cuda_ok(floor, result, "cuModuleLoadDataEx") &&
+	       TRY_CU(floor, ModuleGetFunction, function, *module, vyre_blob_string(blob, (uint32_t)slice->entry));
+}
+
+static bool load_programs(struct bench_floor *floor)
+{
+	static const char *const names[] = {
+#define X(name) #name,
+	    FLOOR_PROGRAM_LIST(X)
+#undef X
+	};
+
+	floor->blob = bench_blob_open(BENCH_BLOB_floor);
+	for (unsigned i = 0; i < FLOOR_PROGRAMS; i++)
+		if (!floor_cuda_load(floor, BENCH_BLOB_floor, floor->blob, names[i], &floor->modules[i],
+				     &floor->functions[i], &floor->lanes[i]))
+			return false;
+	return true;
+}
+
+/* ---- open, close ------------------------------------------------------------------------------------------------------- */
+
+static bool open_context(struct bench_floor *floor, int ordinal)
+{
+	return TRY_CU(floor, Init, 0) && TRY_CU(floor, DriverGetVersion, &floor->version) &&
+	       TRY_CU(floor, DeviceGet, &floor->device, ordinal) &&
+	       TRY_CU(floor, DeviceGetAttribute, &floor->major, CU_ATTRIBUTE_MAJOR, floor->device) &&
+	       TRY_CU(floor, DeviceGetAttribute, &floor->minor, CU_ATTRIBUTE_MINOR, floor->device) &&
+	       TRY_CU(floor, DeviceGetAttribute, &floor->multiprocessors, CU_ATTRIBUTE_MULTIPROCESSORS,
+		      floor->device) &&
+	       TRY_CU(floor, DevicePrimaryCtxRetain, &floor->context, floor->device) &&
+	       TRY_CU(floor, CtxPushCurrent, floor->context) &&
+	       TRY_CU(floor, StreamCreate, &floor->stream, CU_STREAM_NON_BLOCKING);
+}
+
+static bool open_memory(struct bench_floor *floor)
+{
+	void *words;
+
+	if (!TRY_CU(floor, MemHostAlloc, &words, WORDS_BYTES, CU_HOST_PORTABLE | CU_HOST_DEVICEMAP))
+		return false;
+	floor->words = words;
+	return TRY_CU(floor, MemHostGetDevicePointer, &floor->words_at, words, 0) &&
+	       TRY_CU(floor, MemAlloc, &floor->small_at, SMALL_BYTES);
+}
+
+bool floor_cuda_open(struct bench_floor **out, const char *device)
+{
+	struct bench_floor *floor = calloc(1, sizeof *floor);
+	const char *colon = strchr(device, ':');
+
+	if (!floor)
+		return bench_fail("no memory");
+	if (find_symbols(floor) && open_context(floor, colon ? atoi(colon + 1) : 0) && open_memory(floor) &&
+	    load_programs(floor)) {
+		*out = floor;
+		return true;
+	}
+	floor_cuda_close(floor);
+	return false;
+}
+
+void floor_cuda_close(struct bench_floor *floor)
+{
+	cu_context context;
+
+	if (floor->context) {
+		for (unsigned i = 0; i < FLOOR_PROGRAMS; i++)
+			if (floor->modules[i])
+				floor->cu.ModuleUnload(floor->modules[i]);
+		if (floor->far_at)
+			floor->cu.MemFree(floor->far_at);
+		if (floor->text)
+			floor->cu.MemFreeHost(floor->text);
+		if (floor->small_at)
+			floor->cu.MemFree(floor->small_at);
+		if (floor->words)
+			floor->cu.MemFreeHost((void *)floor->words);
+		if (floor->stream)
+			floor->cu.StreamDestroy(floor->stream);
+		floor->cu.CtxPopCurrent(&context);
+		floor->cu.DevicePrimaryCtxRelease(floor->device);
+	}
+	vyre_blob_close(floor->blob);
+	free(floor); /* the library stays: drivers do not like to be unloaded */
+}
+
+void floor_cuda_describe(struct bench_floor *floor, char *text, size_t size)
+{
+	char line[160] = "";
+	FILE *file = fopen("/proc/driver/nvidia/version", "r");
+	const char *release;
+
+	if (file && !fgets(line, sizeof line, file))
+		*line = 0;
+	if (file)
+		fclose(file);
+	release = strstr(line, "  ");
+	while (release && *release == ' ')
+		release++;
+	snprintf(text, size, "CUDA %d.%d, driver %.*s, compute capability %d.%d, %d multiprocessors",
+		 floor->version / 1000, floor->version % 1000 / 10, release ? (int)strcspn(release, " \n") : 7,
+		 release ? release : "unknown", floor->major, floor->minor, floor->multiprocessors);
+}

@@ -1,0 +1,50 @@
+/* guard.c - a limit on what no timeout reaches: calls into a driver whose device is stuck.
+ *
+ * A thread looks ten times a second whether the limit has passed. If so it writes the rows that are there and leaves the
+ * process without destructors: those would wait for the same device. The driver ends the process's kernels with it.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+static _Atomic(const char *) guarded;
+static _Atomic double deadline; /* 0 = none */
+
+static void *watch(void *unused)
+{
+	const struct timespec tenth = {0, 100000000};
+	char why[200];
+
+	(void)unused;
+	for (;;) {
+		double limit = atomic_load(&deadline);
+		nanosleep(&tenth, NULL);
+		if (limit == 0 || bench_now() < limit || atomic_load(&deadline) != limit)
+			continue;
+		snprintf(why, sizeof why, "%s did not end in its time; the device is left to the driver",
+			 atomic_load(&guarded));
+		fprintf(stderr, "vyre-bench: %s\n", why);
+		bench_report_end(why);
+		_exit(1);
+	}
+	return NULL;
+}
+
+void bench_guard(const char *what, double seconds)
+{
+	static bool watched;
+	pthread_t thread;
+
+	atomic_store(&guarded, what);
+	atomic_store(&deadline, seconds > 0 ? bench_now() + seconds : 0);
+	if (watched)
+		return;
+	if (pthread_create(&thread, NULL, watch, NULL))
+		bench_die("guard", "cannot start a thread");
+	pthread_detach(thread);
+	watched = true;
+}
