@@ -10,7 +10,10 @@
  *
  * A kernel without a queue knows no commands: nothing suspends there, and who does not run is PUBLISHED or parked. On the
  * cpu the loader plays the device's part, as in ring.c: it claims the slot by compare-exchange, like a worker, and counts
- * it as one. (A device behind PCIe will need the command in every kernel.)
+ * it as one.
+ *
+ * Behind PCIe (abi/mailbox.h) every kernel knows the command, because no compare-exchange reaches it; the request names
+ * the slot's position, and is answered as soon as the poller has noted it.
  */
 #include <errno.h>
 
@@ -24,7 +27,7 @@ static int is_answered(struct vyre_ring *ring, void *context)
 {
 	(void)context;
 	return vyre_live_load(ring, VYRE_LIVE_COMMAND_DONE) == vyre_live_load(ring, VYRE_LIVE_COMMAND) ||
-	       __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED;
+	       __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED || vyre_ring_is_lost(ring);
 }
 
 static int wait_for_answer(struct vyre_ring *ring, uint64_t deadline_ns)
@@ -43,15 +46,15 @@ static int is_held(struct vyre_ring *ring, vyre_ticket ticket)
 static int ask(struct vyre_ring *ring, vyre_ticket ticket)
 {
 	uint32_t *live = ring->live;
-	uint32_t serial = (live[VYRE_LIVE_COMMAND] >> 8) + 1;
+	uint32_t serial = (live[VYRE_LIVE_COMMAND] >> 8) + 1, position = (uint32_t)(ticket >> VYRE_OWNER_SHIFT);
 	int held;
 
 	vyre_ring_lock(ring);
 	held = is_held(ring, ticket);
 	if (held) {
 		vyre_ring_hold_command(ring, ticket >> VYRE_OWNER_SHIFT);
-		__atomic_store_n(&live[VYRE_LIVE_COMMAND_ARG], (ticket >> VYRE_OWNER_SHIFT) & (ring->slots - 1),
-				 __ATOMIC_RELAXED);
+		__atomic_store_n(&live[VYRE_LIVE_COMMAND_ARG],
+				 ring->is_mailbox ? position : position & (ring->slots - 1), __ATOMIC_RELAXED);
 		__atomic_store_n(&live[VYRE_LIVE_COMMAND], serial << 8 | VYRE_COMMAND_CANCEL, __ATOMIC_SEQ_CST);
 	}
 	vyre_ring_unlock(ring);
@@ -123,6 +126,8 @@ static vyre_status request(struct vyre_ring *ring, vyre_ticket ticket, uint64_t 
 	if (!wait_for_answer(ring, deadline_ns))
 		return vyre_answer(VYRE_TIMEOUT, "an earlier request has not been answered. Fix: wait longer, or look "
 						 "for a handler that does not return.");
+	if (vyre_ring_is_lost(ring))
+		return vyre_ring_answer_lost();
 	if (__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED)
 		return VYRE_OK; /* and so it has ended, if it could */
 	if (!ask(ring, ticket))
@@ -132,7 +137,7 @@ static vyre_status request(struct vyre_ring *ring, vyre_ticket ticket, uint64_t 
 				   "no worker has answered yet; the request stays in force. Fix: wait for "
 				   "the slot, or look for a handler that does not return.");
 	vyre_ring_tell_room_waiters(ring); /* the place is no longer held */
-	return VYRE_OK;
+	return vyre_ring_is_lost(ring) ? vyre_ring_answer_lost() : VYRE_OK;
 }
 
 static int takes_lock(struct vyre_ring *ring, void *context)
@@ -157,7 +162,7 @@ vyre_status vyre_cancel(struct vyre_ring *ring, vyre_ticket ticket, uint64_t tim
 
 	if (status != VYRE_TIMEOUT)
 		return status; /* ended, or released */
-	if (!(ring->kernel->unit->features & VYRE_HAS_QUEUE))
+	if (!ring->is_mailbox && !(ring->kernel->unit->features & VYRE_HAS_QUEUE))
 		return take_back(ring, ticket, deadline_ns);
 	if (!lock_commands(ring, deadline_ns))
 		return vyre_answer(VYRE_TIMEOUT,

@@ -19,7 +19,7 @@
 #include "message.h"
 #include "publish.h"
 
-enum { LOCK_SPINS = 200, PREFETCH_PLACES = 16, YIELD_TURNS = 64, ROOM_POLL_RELAXES = 32 };
+enum { LOCK_SPINS = 200, YIELD_TURNS = 64, ROOM_POLL_RELAXES = 32 };
 
 static struct vyre_commit *current_commit(struct vyre_ring *ring)
 {
@@ -43,31 +43,13 @@ static void commit(struct vyre_ring *ring, uint64_t cursor, uint32_t tenant, uin
 	ring->tenant[tenant].published = record->tenant_published;
 }
 
-/* The last holder of the lock died. What it wrote from the cursor on was never covered by TAIL; the device can have
- * taken at most the slot at HEAD by its STATUS, and that one counts as published, detached. */
+/* The last holder of the lock died. What it had not committed goes back to nobody. */
 static void discard_unfinished(struct vyre_ring *ring)
 {
 	struct vyre_commit now = *current_commit(ring);
-	uint64_t position;
-	uint32_t claimed = 0;
+	uint32_t claimed = vyre_places_take_back(ring, now.cursor);
 
 	ring->tenant[now.tenant].published = now.tenant_published;
-	for (position = now.cursor; position < now.cursor + ring->slots; position++) {
-		uint64_t *owner = &ring->owner[position & (ring->slots - 1)];
-		uint64_t held = __atomic_load_n(owner, __ATOMIC_ACQUIRE);
-		uint32_t *status = vyre_slot_words(ring, position), seen = VYRE_SLOT_PUBLISHED;
-
-		if (held >> VYRE_OWNER_SHIFT != position || held == 0)
-			continue;
-		if (__atomic_compare_exchange_n(status, &seen, VYRE_SLOT_EMPTY, 0, __ATOMIC_SEQ_CST,
-						__ATOMIC_SEQ_CST) ||
-		    seen == VYRE_SLOT_EMPTY) {
-			__atomic_store_n(owner, 0, __ATOMIC_RELEASE);
-		} else {
-			__atomic_store_n(owner, position << VYRE_OWNER_SHIFT | VYRE_OWNER_DETACHED, __ATOMIC_RELEASE);
-			claimed++;
-		}
-	}
 	commit(ring, now.cursor, ring->writer, claimed);
 	vyre_log(VYRE_LOG_WARNING, "a thread ended while it published; its slots were taken back");
 }
@@ -104,17 +86,6 @@ struct vyre_commit vyre_ring_commit(struct vyre_ring *ring)
 	return now;
 }
 
-/* Asked twice a slot. */
-static inline __attribute__((always_inline)) int place_is_free(const struct vyre_ring *ring, uint64_t position)
-{
-	uint64_t owner = __atomic_load_n(&ring->owner[position & (ring->slots - 1)], __ATOMIC_ACQUIRE);
-
-	if (owner == 0)
-		return 1;
-	return (owner & VYRE_OWNER_MASK) == VYRE_OWNER_DETACHED &&
-	       vyre_slot_has_ended(vyre_slot_status(ring, position));
-}
-
 /* Places that no slot in flight holds, told by one word. Looking at the places of a full ring instead would take the
  * lines of all its slots away from the worker that is about to run them. The word lags: a slot that has ended is not
  * counted until its batch has, so only a word that moves is believed (full_retired). */
@@ -126,43 +97,31 @@ static uint32_t places_not_in_flight(const struct vyre_ring *ring, uint64_t publ
 					: ring->slots; /* the words are the device's to spoil */
 }
 
+/* Behind PCIe the device's words come later than the slots' own: whoever has waited for his slots must not find the ring full
+ * of them. A slot that has ended was claimed, and so was every position before it. */
+static int last_has_ended(const struct vyre_ring *ring, uint64_t cursor)
+{
+	uint64_t last = cursor - 1, place = last & (ring->slots - 1);
+
+	return ring->is_mailbox && ring->stamps[place] == (uint32_t)last &&
+	       (__atomic_load_n(&ring->owner[place], __ATOMIC_ACQUIRE) == 0 ||
+		vyre_slot_has_ended(vyre_slot_status(ring, last)));
+}
+
 /* Is there surely no room? RETIRED is read only when what was known of it is used up: the worker writes its line with
  * every batch, and a look costs as much as ten slots. */
-static int looks_full(struct vyre_ring *ring, uint64_t published, uint32_t count)
+static int looks_full(struct vyre_ring *ring, const struct vyre_commit *now, uint32_t count)
 {
 	uint32_t retired;
 
 	if (ring->room >= count)
 		return 0;
 	retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
-	ring->room = places_not_in_flight(ring, published, retired);
-	if (ring->room >= count || retired == ring->full_retired)
+	ring->room = places_not_in_flight(ring, now->published, retired);
+	if (ring->room >= count || retired == ring->full_retired || last_has_ended(ring, now->cursor))
 		return 0;
 	ring->full_retired = retired;
 	return 1;
-}
-
-/* Are there `count` free places between the cursor and the limit? Then *first is where to start: at the cursor, passing
- * over places that are not free, or, for a run, at the first of so many in a row. Fetches the slots' lines for writing on
- * the way. */
-static int has_room(const struct vyre_ring *ring, uint64_t cursor, uint32_t count, int is_run, uint64_t *first)
-{
-	uint64_t end = ring->limit < ring->lap_limit ? ring->limit : ring->lap_limit, position;
-	uint32_t free = 0;
-
-	*first = cursor;
-	for (position = cursor; position < end; position++) {
-		__builtin_prefetch(vyre_slot_words(ring, position + PREFETCH_PLACES), 1);
-		if (!place_is_free(ring, position)) {
-			if (is_run) {
-				free = 0;
-				*first = position + 1;
-			}
-		} else if (++free == count) {
-			return 1;
-		}
-	}
-	return 0;
 }
 
 /* One lap ahead of HEAD, and never more than a lap ahead of the cursor, whatever a kernel makes of HEAD. */
@@ -171,100 +130,18 @@ static void refresh_limit(struct vyre_ring *ring, uint64_t cursor)
 	int32_t behind = (int32_t)((uint32_t)cursor - vyre_live_load(ring, VYRE_LIVE_HEAD));
 
 	ring->limit = cursor + ring->slots;
-	if (behind > 0)
+	if (behind > 0 && !last_has_ended(ring, cursor))
 		ring->limit -= (uint32_t)behind < ring->slots ? (uint32_t)behind : ring->slots;
-}
-
-static void record_fault(struct vyre_ring *ring, uint64_t position)
-{
-	const uint32_t *words = vyre_slot_words(ring, position);
-
-	ring->detached_faults++;
-	if (ring->detached_faults > 1 && position < ring->last_fault_position)
-		return;
-	ring->last_fault_position = position;
-	ring->last_fault[0] = (uint32_t)position & (ring->slots - 1);
-	ring->last_fault[1] = __atomic_load_n(&words[VYRE_SLOT_WORD_ARG0], __ATOMIC_RELAXED);
-	ring->last_fault[2] = __atomic_load_n(&words[VYRE_SLOT_WORD_ARG0 + 1], __ATOMIC_RELAXED);
-}
-
-void vyre_ring_reap_faults(struct vyre_ring *ring)
-{
-	uint32_t i;
-
-	if (__atomic_load_n(&ring->control[VYRE_CONTROL_FAULT_COUNT], __ATOMIC_RELAXED) == 0)
-		return;
-	for (i = 0; i < ring->slots; i++) {
-		uint64_t owner = __atomic_load_n(&ring->owner[i], __ATOMIC_ACQUIRE);
-
-		if ((owner & VYRE_OWNER_MASK) == VYRE_OWNER_DETACHED && vyre_slot_status(ring, i) == VYRE_SLOT_FAULT) {
-			record_fault(ring, owner >> VYRE_OWNER_SHIFT);
-			__atomic_store_n(&ring->owner[i], 0, __ATOMIC_RELEASE);
-		}
-	}
-}
-
-/* STATUS goes to EMPTY first, so that discard_unfinished can tell a slot that was never published. Words are stored one
- * by one, atomically and with release: a stale ticket's poll may read them at this moment, and whoever reads one of them
- * must find the owner changed afterwards. */
-static void write_slot(struct vyre_ring *ring, uint64_t position, const struct vyre_slot *slot, uint32_t tenant,
-		       uint64_t kind)
-{
-	uint64_t *owner = &ring->owner[position & (ring->slots - 1)];
-	uint32_t *words = vyre_slot_words(ring, position), i;
-	uint32_t count = slot->arg_count < VYRE_SLOT_ARGS ? slot->arg_count : VYRE_SLOT_ARGS;
-
-	if (*owner != 0 && __atomic_load_n(words, __ATOMIC_ACQUIRE) == VYRE_SLOT_FAULT)
-		record_fault(ring, *owner >> VYRE_OWNER_SHIFT);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_EMPTY, __ATOMIC_RELEASE);
-	__atomic_store_n(owner, position << VYRE_OWNER_SHIFT | kind, __ATOMIC_RELEASE);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_OPCODE], slot->opcode, __ATOMIC_RELEASE);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_TENANT], tenant, __ATOMIC_RELEASE);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_PRIORITY], slot->priority, __ATOMIC_RELEASE);
-	for (i = 0; i < count; i++)
-		__atomic_store_n(&words[VYRE_SLOT_WORD_ARG0 + i], slot->args[i], __ATOMIC_RELEASE);
-#pragma GCC unroll 12
-	for (; i < VYRE_SLOT_ARGS; i++)
-		__atomic_store_n(&words[VYRE_SLOT_WORD_ARG0 + i], 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_PUBLISHED, __ATOMIC_RELEASE);
-}
-
-/* Before the slots are written: see hold.c. */
-static void hold_places(const struct vyre_batch *batch, uint64_t first)
-{
-	struct vyre_ring *ring = batch->publisher->ring;
-	struct vyre_slot scratch;
-	uint32_t i;
-
-	for (i = 0; i < batch->count; i++) {
-		uint32_t covers = vyre_slot_fences(ring, vyre_batch_slot(batch, i, &scratch));
-
-		if (covers)
-			vyre_ring_add_hold(ring, first + i, covers);
-	}
 }
 
 /* The lock is held, and there is room from `position` on. */
 static void write_batch(struct vyre_batch *batch, uint64_t position)
 {
 	struct vyre_ring *ring = batch->publisher->ring;
-	vyre_ticket *tickets = batch->tickets;
-	uint64_t kind = tickets ? VYRE_OWNER_TICKETED : VYRE_OWNER_DETACHED;
-	uint32_t tenant = batch->publisher->tenant, count = batch->count, i;
-	const struct vyre_slot *slots = batch->get ? NULL : batch->slots;
-	struct vyre_slot scratch;
+	uint32_t tenant = batch->publisher->tenant, count = batch->count;
 
 	ring->writer = tenant;
-	if (batch->fences)
-		hold_places(batch, position);
-	for (i = 0; i < count; position++) {
-		if (!place_is_free(ring, position))
-			continue;
-		write_slot(ring, position, slots ? &slots[i] : batch->get(batch, i, &scratch), tenant, kind);
-		if (tickets)
-			tickets[i] = position << VYRE_OWNER_SHIFT | kind;
-		i++;
-	}
+	position = vyre_places_write(batch, position);
 	if (ring->before_commit)
 		ring->before_commit(ring->before_commit_user);
 	commit(ring, position, tenant, count);
@@ -308,12 +185,12 @@ static vyre_status find_places(struct vyre_batch *batch, uint64_t cursor, uint64
 	if (batch->fences && vyre_ring_refresh_holds(ring) < batch->fences)
 		return VYRE_FULL;
 	batch->lack = VYRE_LACK_PLACES;
-	if (has_room(ring, cursor, batch->count, batch->is_run, first))
+	if (vyre_places_find(batch, cursor, first))
 		return VYRE_OK;
 	refresh_limit(ring, cursor);
 	if (ring->lap_limit != UINT64_MAX)
 		vyre_ring_refresh_holds(ring);
-	return has_room(ring, cursor, batch->count, batch->is_run, first) ? VYRE_OK : VYRE_FULL;
+	return vyre_places_find(batch, cursor, first) ? VYRE_OK : VYRE_FULL;
 }
 
 static vyre_status attempt(struct vyre_batch *batch)
@@ -326,9 +203,11 @@ static vyre_status attempt(struct vyre_batch *batch)
 
 	vyre_ring_lock(ring);
 	now = *current_commit(ring);
-	if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED)) {
+	if (vyre_ring_is_lost(ring)) {
+		status = VYRE_DEVICE_LOST;
+	} else if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED)) {
 		status = VYRE_STOPPED;
-	} else if (looks_full(ring, now.published, batch->count)) {
+	} else if (looks_full(ring, &now, batch->count)) {
 		batch->lack = VYRE_LACK_PLACES;
 		status = VYRE_FULL;
 	} else {
@@ -367,7 +246,8 @@ static int has_published(struct vyre_ring *ring, void *context)
 	int flows = retired != wait->seen_retired;
 
 	wait->seen_retired = retired;
-	if (releases == wait->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN) {
+	if (releases == wait->tried_releases && __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN &&
+	    !vyre_ring_is_lost(ring)) {
 		if (retired == wait->tried_retired && head == wait->tried_head && now < wait->look_at)
 			return 0;
 		if (flows && wait->holds_out && places_not_in_flight(ring, published, retired) < ring->slots / 8)
@@ -459,6 +339,8 @@ vyre_status vyre_batch_publish(struct vyre_batch *batch, uint32_t flags, uint64_
 	case VYRE_FULL:
 	case VYRE_TIMEOUT:
 		return refuse(batch);
+	case VYRE_DEVICE_LOST:
+		return vyre_ring_answer_lost();
 	case VYRE_STOPPED:
 		return vyre_answer(
 		    VYRE_STOPPED,

@@ -21,6 +21,8 @@ struct vyre_batch {
 	/* found by the check */
 	uint32_t fences; /* that cover a place */
 	int is_run;	 /* consecutive positions */
+	/* found with the places */
+	int is_clean; /* consecutive ones, none of which has a fault to record */
 	/* why it was refused */
 	enum vyre_lack lack;
 	uint32_t quota, in_flight;
@@ -41,6 +43,12 @@ static inline uint32_t vyre_slot_fences(const struct vyre_ring *ring, const stru
 	return slot->args[0];
 }
 
+/* publish_place.c; publish_lock is held. find: are there places for the batch from the cursor on? Then *first is where to
+ * start. write: the slots into them; returns the position behind. take_back: what was written at the cursor or behind it
+ * belongs to nobody; returns how many of it the device has claimed. */
+int vyre_places_find(struct vyre_batch *batch, uint64_t cursor, uint64_t *first);
+uint64_t vyre_places_write(const struct vyre_batch *batch, uint64_t position);
+uint32_t vyre_places_take_back(struct vyre_ring *ring, uint64_t cursor);
 /* publish_check.c: OK, or INVALID and why; sets what it finds. */
 vyre_status vyre_batch_check(struct vyre_batch *batch, uint32_t flags);
 /* publish.c: check and publish. */

@@ -448,10 +448,7 @@ int vyre_ring_is_lost(const struct vyre_ring *ring)
 void vyre_ring_lose(struct vyre_ring *ring)
 {
 	if (__atomic_exchange_n(&ring->lost, 1, __ATOMIC_SEQ_CST) == 0)
-		vyre_log(
-		    VYRE_LOG_ERROR,
-		    "the device of a ring was lost: %s Fix: close what was made from the device and open it again.",
-		    vyre_last_error());
+		vyre_log(VYRE_LOG_ERROR, "the device of a ring was lost: %s", vyre_last_error());
 	vyre_ring_notify(ring);
 }
 

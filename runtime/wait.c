@@ -19,6 +19,9 @@
  * The flag spares a busy ring the system call for every batch that ends while a sleeper is on its way up.
  * A worker counts a batch in RETIRED when the whole of it has run, so a slot may end long before anybody is told. A
  * sleeper therefore looks again by itself, every ended_slice_ns at the latest.
+ * Behind PCIe the worker's pair becomes the poller's: STATUS and RETIRED are stored to the host's memory in this order, and
+ * nobody there reads NOTIFY. The ring's service thread, which does, reads RETIRED in its stead and calls vyre_ring_notify
+ * whenever it has moved: that it has seen NOTIFY in time is argued in device/resident.c.
  * Not a condition variable per slot, nor an eventfd: the device would have to know about them.
  */
 #include <string.h>
@@ -52,6 +55,8 @@ int vyre_ring_wait_until(struct vyre_ring *ring, int (*ended)(struct vyre_ring *
 		vyre_relax();
 	}
 	__atomic_add_fetch(&ring->live[VYRE_LIVE_NOTIFY], 1, __ATOMIC_SEQ_CST);
+	if (ring->is_mailbox)
+		ring->device->fns->ring_wake(ring, 0); /* device/resident.c: it looks at RETIRED for us */
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&ring->event, __ATOMIC_SEQ_CST);
 		uint64_t now, until = deadline_ns;
@@ -95,7 +100,7 @@ static void read_result(struct vyre_ring *ring, vyre_ticket ticket, uint32_t sta
 	}
 }
 
-enum outcome { PENDING, ENDED, GONE };
+enum outcome { PENDING, ENDED, GONE, LOST };
 
 /* Looks at a ticket. The owner is read again after the result, so that a release by another thread in between cannot
  * hand out another slot's words. */
@@ -108,7 +113,7 @@ static enum outcome look(struct vyre_ring *ring, vyre_ticket ticket, struct vyre
 		return GONE;
 	status = vyre_slot_status(ring, ticket >> VYRE_OWNER_SHIFT);
 	if (!vyre_slot_has_ended(status))
-		return PENDING;
+		return vyre_ring_is_lost(ring) ? LOST : PENDING;
 	if (result) {
 		read_result(ring, ticket, status, result);
 		if (__atomic_load_n(owner, __ATOMIC_ACQUIRE) != ticket)
@@ -124,6 +129,8 @@ vyre_status vyre_poll(struct vyre_ring *ring, vyre_ticket ticket, struct vyre_re
 		return VYRE_OK;
 	case PENDING:
 		return vyre_answer(VYRE_TIMEOUT, not_yet);
+	case LOST:
+		return vyre_ring_answer_lost();
 	default:
 		return vyre_answer(VYRE_STALE, stale);
 	}
@@ -187,6 +194,8 @@ vyre_status vyre_wait(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeo
 		vyre_ring_wait_until(ring, ticket_has_ended, &wait, vyre_deadline(timeout_ns), ended_slice_ns);
 	if (wait.outcome == PENDING)
 		return vyre_answer(VYRE_TIMEOUT, not_yet);
+	if (wait.outcome == LOST)
+		return vyre_ring_answer_lost();
 	if (wait.outcome == GONE || vyre_release(ring, ticket) != VYRE_OK)
 		return vyre_answer(VYRE_STALE, stale);
 	if (wait.result->status == VYRE_SLOT_FAULT)
@@ -216,7 +225,7 @@ static int has_drained(struct vyre_ring *ring, void *context)
 	if (drain->place == ring->slots)
 		return 1;
 	drain->stopped = __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED;
-	return drain->stopped;
+	return drain->stopped || vyre_ring_is_lost(ring);
 }
 
 vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns)
@@ -227,6 +236,8 @@ vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns)
 		vyre_ring_wait_until(ring, has_drained, &drain, vyre_deadline(timeout_ns), ended_slice_ns);
 	if (drain.place == ring->slots)
 		return VYRE_OK;
+	if (vyre_ring_is_lost(ring))
+		return vyre_ring_answer_lost();
 	if (drain.stopped)
 		return vyre_answer(VYRE_STOPPED,
 				   "the ring was stopped before every slot had ended. Fix: drain before stopping.");

@@ -8,7 +8,8 @@ add_custom_command(OUTPUT ${image}
     -fno-asynchronous-unwind-tables -fcf-protection=none -I${CMAKE_SOURCE_DIR}/runtime
     -Wl,-T,${here}/reference_kernel.ld -Wl,--build-id=none ${here}/reference_kernel.c -o ${image})
 add_custom_target(reference_kernel_image DEPENDS ${image})
-add_library(runtime_fixtures STATIC runtime/test_blob.c runtime/reference_kernel.c runtime/feature_kernel.c)
+add_library(runtime_fixtures STATIC runtime/test_blob.c runtime/reference_kernel.c runtime/feature_kernel.c
+  runtime/mailbox_kernel.c runtime/mailbox_device.c)
 target_compile_definitions(runtime_fixtures PUBLIC VYRE_REFERENCE_IMAGE="${image}")
 target_include_directories(runtime_fixtures PUBLIC runtime)
 target_link_libraries(runtime_fixtures PUBLIC vyre-loader-static sodium)

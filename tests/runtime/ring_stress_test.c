@@ -6,12 +6,13 @@
  *
  *   ring_stress_test [slots, in total: 2,000,000] [workers: 2]
  *
- * The kernel is the reference kernel linked into this program, so that a thread sanitizer sees both sides.
+ * Twice: with the reference kernel on the cpu, and with the mailbox's on a device that is kept apart. Both are linked into
+ * this program, so that a thread sanitizer sees both sides.
  */
 #include <pthread.h>
 #include <sched.h>
 
-#include "bench_rig.h"
+#include "mailbox_kernel.h"
 
 enum { PUBLISHERS = 4, MAX_BATCH = 64 };
 
@@ -104,8 +105,15 @@ static void *toggle(void *argument)
 	return NULL;
 }
 
-static void every_slot_runs_once(void **state)
+static void run_all(int is_mailbox)
 {
+	const struct vyre_ring_params params = {
+	    .slots = 1024,
+	    .workers = workers,
+	    .tenants = 2,
+	    .idle_ns = 20000,
+	    .first_position = 0xFFFFFF00u,
+	};
 	struct bench b;
 	struct publisher publishers[PUBLISHERS];
 	struct toggler toggler = {&b, 0, 0};
@@ -114,15 +122,12 @@ static void every_slot_runs_once(void **state)
 	uint32_t i, share = (uint32_t)(total_slots / PUBLISHERS);
 	uint64_t ended = 0;
 
-	(void)state;
-	bench_open_kernel(&b, NULL, reference_entry, total_slots);
-	bench_open_ring(&b, (struct vyre_ring_params){
-				.slots = 1024,
-				.workers = workers,
-				.tenants = 2,
-				.idle_ns = 20000,
-				.first_position = 0xFFFFFF00u,
-			    });
+	if (is_mailbox) {
+		mailbox_open(&b, params, total_slots);
+	} else {
+		bench_open_kernel(&b, NULL, reference_entry, total_slots);
+		bench_open_ring(&b, params);
+	}
 	for (i = 0; i < PUBLISHERS; i++) {
 		publishers[i] = (struct publisher){.bench = &b, .first = i * share, .count = share, .random = i};
 		assert_int_equal(vyre_publisher_create(b.ring, 0, &publishers[i].publishers[0]), VYRE_OK);
@@ -138,6 +143,7 @@ static void every_slot_runs_once(void **state)
 	for (i = 0; i < share * PUBLISHERS; i++)
 		if (b.mark_words[i] != 1)
 			fail_msg("slot %u ran %u times", i, b.mark_words[i]);
+	assert_int_equal(vyre_ring_stop(b.ring, 1, SECONDS(120)), VYRE_OK); /* counts lag behind slots */
 	vyre_ring_get_stats(b.ring, &stats);
 	assert_int_equal(stats.published, share * PUBLISHERS);
 	assert_int_equal(stats.retired, share * PUBLISHERS);
@@ -149,14 +155,31 @@ static void every_slot_runs_once(void **state)
 		vyre_publisher_destroy(publishers[i].publishers[1]);
 	}
 	assert_int_equal(ended, share * PUBLISHERS);
-	print_message("%llu slots, %llu toggles of a mask, %llu wakes\n", (unsigned long long)stats.published,
-		      (unsigned long long)toggler.toggles, (unsigned long long)stats.wakes);
+	print_message("%llu slots, %llu toggles of a mask, %llu wakes, %u launches, %u lone slots, %u batches\n",
+		      (unsigned long long)stats.published, (unsigned long long)toggler.toggles,
+		      (unsigned long long)stats.wakes, mailbox_plan.launches, mailbox_plan.lone, mailbox_plan.batches);
 	bench_close(&b);
+}
+
+static void every_slot_runs_once(void **state)
+{
+	(void)state;
+	run_all(0);
+}
+
+static void every_slot_runs_once_behind_a_mailbox(void **state)
+{
+	(void)state;
+	run_all(1);
+	assert_true(mailbox_plan.batches > 0);
 }
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_slot_runs_once)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_slot_runs_once),
+	    cmocka_unit_test(every_slot_runs_once_behind_a_mailbox),
+	};
 
 	if (argc > 1)
 		total_slots = strtoull(argv[1], NULL, 0);

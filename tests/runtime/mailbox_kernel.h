@@ -1,0 +1,32 @@
+/* mailbox_kernel.h - the live feed of a mailbox ring in C, and a device that keeps it on threads. */
+#ifndef MAILBOX_KERNEL_H
+#define MAILBOX_KERNEL_H
+#include "bench_rig.h"
+
+/* mailbox_kernel.c: opcodes and buffers of reference_kernel.h; host_control, host_ring and host_stamps are the last three. */
+void mailbox_entry(struct vyre_cpu_launch *launch);
+
+/* mailbox_device.c: the cpu device with a mailbox: a workgroup is a thread, memory in the device's place has no address for
+ * the host, and what should go wrong goes wrong. */
+struct mailbox_plan {
+	uint32_t refuse_launch; /* the n-th launch from now, 1 = the next; 0 = none */
+	uint32_t lose;		/* atomic: the device is lost */
+	uint32_t launches;	/* atomic: so far */
+	uint32_t lone;		/* atomic: slots that the poller took by CHECK */
+	uint32_t batches;	/* atomic: claims of more than one position */
+};
+extern struct mailbox_plan mailbox_plan;
+
+void mailbox_device_take(struct vyre_device *device);
+
+/* A bench whose ring is a mailbox ring. `entry` NULL: mailbox_entry. */
+static inline void mailbox_open(struct bench *b, struct vyre_ring_params params, uint64_t marks)
+{
+	bench_open_kernel(b, NULL, mailbox_entry, marks);
+	memset(&mailbox_plan, 0, sizeof(mailbox_plan));
+	mailbox_device_take(b->device);
+	b->kernel->slice_flags = VYRE_SLICE_MAILBOX;
+	bench_open_ring(b, params);
+}
+
+#endif
