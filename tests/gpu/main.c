@@ -249,7 +249,7 @@ static int is_blob(const struct dirent *entry)
 	return fnmatch("*.vyb", entry->d_name, 0) == 0;
 }
 
-/* A test for every blob of the corpus: FILE.vyb, and FILE.KIND.vyb with the same file's code in another form. */
+/* A test for every blob of the corpus: FILE.vyb, and FILE.ptx.vyb, which has code for GPUs alone. */
 static void add_conformance(const struct gpu_options *options)
 {
 	struct dirent **entries;
@@ -260,6 +260,10 @@ static void add_conformance(const struct gpu_options *options)
 	for (int i = 0; i < count; i++) {
 		char name[256];
 
+		if (strstr(entries[i]->d_name, ".ptx.") && !strcmp(options->device, "cpu")) {
+			free(entries[i]);
+			continue;
+		}
 		snprintf(name, sizeof name, "%.*s", (int)(strlen(entries[i]->d_name) - strlen(".vyb")),
 			 entries[i]->d_name);
 		struct test *test = add_test("conformance", name, "a file of the corpus", CONFORMANCE_SECONDS);
