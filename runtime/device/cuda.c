@@ -10,6 +10,7 @@
 
 #include "alloc.h"
 #include "device/cuda.h"
+#include "device/resident.h"
 #include "message.h"
 
 /* A poll of the live feed is one read of the host's memory over PCIe (3.0 us for a ping-pong of two, on an H200). */
@@ -291,13 +292,6 @@ static uint32_t cuda_fit(const struct vyre_device *device, const struct vyre_blo
 
 /* ---- the table ---- */
 
-static vyre_status refuse_ring(struct vyre_kernel *kernel, uint32_t share, uint32_t *usual, uint32_t *most)
-{
-	(void)share, (void)usual, (void)most;
-	return vyre_fail(VYRE_UNSUPPORTED, "run the set on the cpu device", "unit %.64s: no live ring on device cuda",
-			 vyre_blob_string(kernel->blob, kernel->unit->name));
-}
-
 const struct vyre_device_fns vyre_cuda_device = {
     .name = "cuda",
     .open = cuda_open,
@@ -311,5 +305,12 @@ const struct vyre_device_fns vyre_cuda_device = {
     .image_load = vyre_cuda_image_load,
     .image_unload = vyre_cuda_image_unload,
     .dispatch = vyre_cuda_dispatch,
-    .ring_workers = refuse_ring,
+    .ring_workers = vyre_cuda_ring_workers,
+    .ring_start = vyre_cuda_ring_start,
+    .ring_wake = vyre_resident_wake,
+    .ring_running = vyre_resident_running,
+    .ring_sleeping = vyre_resident_sleeping,
+    .ring_finish = vyre_resident_finish,
+    .ring_abandon = vyre_resident_abandon,
+    .ring_free = vyre_resident_free,
 };

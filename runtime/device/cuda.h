@@ -7,7 +7,7 @@
  *   cuda_module.c     PTX or cubin to a function
  *   cuda_dispatch.c   a program once
  *   cuda_run.c        a launch that outlives the call that made it
- *   cuda_ring.c       the resident kernel of a live ring, its service thread
+ *   cuda_ring.c       the resident kernel of a live ring; resident.c: its service thread
  *
  * Nothing above device.h includes this.
  *
@@ -161,12 +161,6 @@ uint32_t vyre_cuda_most_workgroups(const struct vyre_kernel *kernel, uint32_t sh
 /* ---- cuda_ring.c ---- */
 
 vyre_status vyre_cuda_ring_workers(struct vyre_kernel *kernel, uint32_t share, uint32_t *usual, uint32_t *most);
-vyre_status vyre_cuda_ring_start(struct vyre_ring *ring);
-void vyre_cuda_ring_wake(struct vyre_ring *ring, uint32_t count);
-uint32_t vyre_cuda_ring_running(struct vyre_ring *ring);
-uint32_t vyre_cuda_ring_sleeping(struct vyre_ring *ring);
-void vyre_cuda_ring_finish(struct vyre_ring *ring);
-void vyre_cuda_ring_abandon(struct vyre_ring *ring);
-void vyre_cuda_ring_free(struct vyre_ring *ring);
+vyre_status vyre_cuda_ring_start(struct vyre_ring *ring); /* the other calls of a ring are resident.c's */
 
 #endif
