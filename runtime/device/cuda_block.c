@@ -118,11 +118,9 @@ static vyre_status allocate(struct vyre_cuda *cuda, struct vyre_cuda_block *bloc
 		return vyre_cuda_fail(cuda, result, "no pinned memory for a buffer of %llu bytes",
 				      (unsigned long long)block->bytes);
 	result = cuda->driver.cuMemHostGetDevicePointer_v2(&block->address, block->data, 0);
-	if (result == 0)
-		return VYRE_OK;
-	vyre_cuda_block_destroy(cuda, block);
-	return vyre_cuda_fail(cuda, result, "the device cannot address pinned memory of %llu bytes",
-			      (unsigned long long)block->bytes);
+	return result == 0 ? VYRE_OK
+			   : vyre_cuda_fail(cuda, result, "the device cannot address pinned memory of %llu bytes",
+					    (unsigned long long)block->bytes);
 }
 
 /* was_set 0: something runs, so the driver was not asked. */
@@ -170,16 +168,14 @@ vyre_status vyre_cuda_block_create(struct vyre_cuda *cuda, enum vyre_place place
 		block->place = place;
 		block->bytes = rounded;
 		status = allocate(cuda, block);
-		if (status != VYRE_OK) {
-			vyre_mem_free(block);
-			return status;
-		}
 	}
-	status = zero(cuda, block);
-	if (status != VYRE_OK) {
+	if (status == VYRE_OK)
+		status = zero(cuda, block);
+	if (status == VYRE_OK)
+		*out = block;
+	else if (block->data || block->address)
 		vyre_cuda_block_destroy(cuda, block);
-		return status;
-	}
-	*out = block;
-	return VYRE_OK;
+	else
+		vyre_mem_free(block);
+	return status;
 }
