@@ -2,8 +2,8 @@
  *
  * One program per row and type: out[i] = op(a[i], b[i], c[i]) over a grid of the values where operations differ (0, 1,
  * limits, powers of two, NaN, infinities, subnormals, halves) and random ones, compiled at -O0 (what the lowering says)
- * and -O2 (what vectorisation makes of it), for every target that this machine has. Expected values come from
- * vyrec_eval. NaNs compare equal whatever their bits: which NaN is not defined.
+ * and -O2 (what vectorisation makes of it), for every target that this machine has, and as PTX on tests/ptx. Expected values
+ * come from vyrec_eval. NaNs compare equal whatever their bits: which NaN is not defined.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "image.h"
+#include "runtime/abi/cuda.h"
+#include "tests/ptx/ptx.h"
 
 enum { VALUES = 40, TRIPLES = VALUES * VALUES, PROGRAMS = 512 };
 
@@ -178,7 +180,46 @@ static struct vyrec_module *build_module(void)
 
 /* ---- running --------------------------------------------------------------------------------------------------------- */
 
-static void run_row(const struct mapped *image, const struct vyrec_slice *slice, unsigned index)
+/* What the programs are: an image in memory, or text. */
+struct code {
+	struct vyrec_slice slice;
+	struct mapped image;
+	struct ptx_module *ptx;
+};
+
+static void run_native(const struct code *code, unsigned index, const struct vyre_cpu_buffer buffers[4])
+{
+	struct vyre_cpu_launch launch = image_run(&code->image, &code->slice, index, buffers, 4);
+	assert_int_equal(launch.trap_code, 0);
+}
+
+static void run_ptx(const struct code *code, unsigned index, const struct vyre_cpu_buffer buffers[4])
+{
+	struct vyre_cuda_trap trap = {VYRE_CUDA_NO_TRAP, VYRE_CUDA_NO_TRAP};
+	struct {
+		struct {
+			void *data;
+			uint64_t count;
+		} buffers[4];
+		void *trap;
+	} params = {.trap = &trap};
+	struct ptx_result result;
+	for (unsigned k = 0; k < 4; k++) {
+		params.buffers[k].data = buffers[k].data;
+		params.buffers[k].count = buffers[k].count;
+	}
+	const struct ptx_launch launch = {.entry = ptx_entry_find(code->ptx, code->slice.symbols[index]),
+					  .params = &params,
+					  .param_bytes = sizeof params,
+					  .seed = index,
+					  .careful = true};
+	assert_non_null(launch.entry);
+	if (!ptx_launch(&launch, &result))
+		fail_msg("%s", result.message);
+	assert_true(trap.code == VYRE_CUDA_NO_TRAP);
+}
+
+static void run_row(const struct code *code, unsigned index)
 {
 	const struct row *row = &rows[index];
 	static uint64_t values[3][TRIPLES];
@@ -194,8 +235,7 @@ static void run_row(const struct mapped *image, const struct vyrec_slice *slice,
 			vyrec_eval_store(type, (char *)buffers[k].data + i * bytes, values[k][i]);
 		}
 	}
-	struct vyre_cpu_launch launch = image_run(image, slice, index, buffers, 4);
-	assert_int_equal(launch.trap_code, 0);
+	(code->ptx ? run_ptx : run_native)(code, index, buffers);
 	for (unsigned i = 0; i < TRIPLES; i++) {
 		uint64_t want = vyrec_eval(row->op, row->operand, values[0][i], values[1][i], values[2][i]);
 		uint64_t got =
@@ -214,24 +254,42 @@ static void run_row(const struct mapped *image, const struct vyrec_slice *slice,
 		free(buffers[k].data);
 }
 
+static void open_code(struct code *code)
+{
+	char message[PTX_MESSAGE];
+	if (code->slice.target->family == VYREC_FAMILY_NATIVE) {
+		assert_true(image_map(&code->slice, &code->image));
+		return;
+	}
+	code->ptx = ptx_module_parse((const char *)code->slice.image, code->slice.image_bytes, message);
+	if (!code->ptx)
+		fail_msg("%s", message);
+}
+
+static void close_code(struct code *code)
+{
+	if (!code->ptx)
+		image_unmap(&code->image);
+	ptx_module_destroy(code->ptx);
+	vyrec_slice_finish(&code->slice);
+}
+
 static void check_all(const char *target_name, unsigned level)
 {
 	const struct vyrec_target *target = vyrec_target_find(target_name);
-	struct vyrec_codegen_options options = {.level = level};
+	struct vyrec_codegen_options options = {.level = level, .cubin = VYREC_CUBIN_NEVER};
 	struct vyrec_diags diags = {0};
-	struct vyrec_slice slice;
-	struct mapped image;
-	if (!host_has(target))
+	struct code code = {.ptx = NULL};
+	if (target->family == VYREC_FAMILY_NATIVE && !host_has(target))
 		skip();
 	struct vyrec_module *m = build_module();
-	if (!vyrec_codegen(m, target, &options, &slice, &diags))
+	if (!vyrec_codegen(m, target, &options, &code.slice, &diags))
 		vyrec_diags_print(&diags, "ops", NULL, 0, stderr);
 	assert_int_equal(diags.errors, 0);
-	assert_true(image_map(&slice, &image));
+	open_code(&code);
 	for (unsigned i = 0; i < row_count; i++)
-		run_row(&image, &slice, i);
-	image_unmap(&image);
-	vyrec_slice_finish(&slice);
+		run_row(&code, i);
+	close_code(&code);
 	vyrec_module_destroy(m);
 	vyrec_diags_finish(&diags);
 }
@@ -266,11 +324,24 @@ static void v4_optimised(void **state)
 	check_all("x86-64-v4", 2);
 }
 
+static void ptx_as_lowered(void **state)
+{
+	(void)state;
+	check_all("sm_75", 0);
+}
+
+static void ptx_optimised(void **state)
+{
+	(void)state;
+	check_all("sm_90", 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(v2_as_lowered), cmocka_unit_test(v2_optimised), cmocka_unit_test(v3_as_lowered),
-	    cmocka_unit_test(v3_optimised),  cmocka_unit_test(v4_optimised),
+	    cmocka_unit_test(v3_optimised),  cmocka_unit_test(v4_optimised), cmocka_unit_test(ptx_as_lowered),
+	    cmocka_unit_test(ptx_optimised),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
