@@ -220,10 +220,20 @@ void interp_group_free(struct interp_group *group)
 
 /* ---- turns ------------------------------------------------------------------------------------------------ */
 
+static void let_host_run(struct interp_run *run)
+{
+	if (!run->options.host || run->result->steps < run->host_at)
+		return;
+	run->host_at = run->result->steps + run->options.host_steps;
+	run->options.host(run->options.user);
+}
+
 static enum lane_stop take_turn(struct interp_run *run, struct interp_lane *lane)
 {
+	let_host_run(run);
 	uint64_t left = run->options.step_limit - run->result->steps;
-	enum lane_stop stop = interp_step_lane(run, lane, left < TURN ? left : TURN);
+	uint64_t turn = run->options.host && run->options.host_steps < TURN ? run->options.host_steps : TURN;
+	enum lane_stop stop = interp_step_lane(run, lane, left < turn ? left : turn);
 	if (run->result->steps >= run->options.step_limit && stop == STOP_TURN)
 		interp_fail(run, VYRE_TIMEOUT, lane->group->code->insns[lane->pc].loc,
 			    "the step limit of %llu is spent; raise step_limit, or end the loop here",

@@ -33,6 +33,10 @@ struct vyrec_interp_options {
 	uint32_t spawn_limit;  /* slots spawned and not yet retired at once; 0 = 65536 */
 	/* `load(...)`: fills the destination; returns 0 or an errno. NULL: every load fails with ENOSYS. */
 	int (*load)(void *user, uint32_t resource, uint64_t offset, uint32_t bytes, uint32_t destination);
+	/* A host beside the run: called between two turns of lanes, at most once in so many steps. It may write to buffers of
+	 * class live, as a host may at any time; how much it does in one call is how much of it seems to happen at once. */
+	void (*host)(void *user);
+	uint64_t host_steps;
 	void *user;
 };
 

@@ -89,6 +89,7 @@ struct interp_run {
 	uint32_t group_count, group_capacity;
 	struct interp_lane **ready; /* seed != 0: those that may go on */
 	uint32_t ready_count, ready_capacity;
+	uint64_t host_at; /* steps from which on the host may have its turn */
 	uint64_t random;
 	unsigned burst; /* seed != 0: stay with a lane with odds of burst to 1 */
 	uint32_t serial;

@@ -148,7 +148,8 @@ typedef void fill_fn(const struct vyre_ring *ring, const struct vyre_ring_params
 /* Every counter of positions or slots starts at the same value; what wraps early shows early. */
 static void fill_control(const struct vyre_ring *ring, const struct vyre_ring_params *params, uint32_t *control)
 {
-	static const uint32_t counters[] = {VYRE_LIVE_TAIL, VYRE_LIVE_HEAD, VYRE_LIVE_RETIRED};
+	static const uint32_t counters[] = {VYRE_LIVE_TAIL, VYRE_LIVE_HEAD, VYRE_LIVE_RETIRED,
+					    VYRE_LIVE_ENGINE + VYRE_ENGINE_ENDED};
 	uint32_t *live, i;
 
 	vyre_control_encode_live(control, params->tenants, params->observables, ring->slots);

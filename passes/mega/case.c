@@ -5,7 +5,7 @@
  *   parameters, arg[k]          lets of the slot's ARG words; arg[e] an array of all twelve
  *   slot tenant priority opcode locals of run_claimed
  *   lane, lanes                 0 and 1 in an op by lane: one lane runs the slot, whatever its workgroup has
- *   result(k, v)                set_slot_word on the slot's ARG word
+ *   result(k, v)                set_slot_word on the slot's ARG word; by lane 0 where all lanes run the slot
  *   log(id, a, b)               a call of append_log
  *   a const                     its value
  *   return                      break out of the case's block
@@ -61,8 +61,37 @@ static vyrec_stmt trap_of_kind(struct vyrec_module *m, unsigned kind, vyrec_expr
 static vyrec_expr call_on_slot(struct maker *mk, vyrec_fn fn, unsigned word, vyrec_expr value)
 {
 	struct vyrec_module *m = mk->g->m;
-	const vyrec_expr args[3] = {vyrec_make_get(m, mk->site->slot_index, 0), vyrec_make_u32(m, word, 0), value};
+	const vyrec_expr args[3] = {vyrec_make_get(m, mk->site->slot, 0), vyrec_make_u32(m, word, 0), value};
 	return call(m, fn, args, value ? 3 : 2);
+}
+
+/* Do all lanes run it together? */
+static bool is_wide(const struct maker *mk)
+{
+	return mk->site == &mk->g->wide;
+}
+
+/* broadcast(value, 0): the same in all lanes, and known to be. */
+static vyrec_expr from_first_lane(struct vyrec_module *m, vyrec_expr value)
+{
+	return vyrec_add_expr(m, &(struct vyrec_expr_node){.kind = VYREC_EXPR_COLLECTIVE,
+							   .type = m->exprs[value].type,
+							   .code = VYREC_COLLECTIVE_BROADCAST,
+							   .arg = {value, vyrec_make_u32(m, 0, 0)}});
+}
+
+static vyrec_expr lane_builtin(struct vyrec_module *m, vyrec_builtin builtin)
+{
+	return vyrec_add_expr(
+	    m, &(struct vyrec_expr_node){.kind = VYREC_EXPR_BUILTIN, .type = VYREC_U32, .code = builtin});
+}
+
+/* if lane == 0 { stmt } */
+static vyrec_stmt by_first_lane(struct vyrec_module *m, vyrec_stmt stmt)
+{
+	vyrec_expr is_first =
+	    vyrec_make_op(m, VYREC_OP_eq_i, lane_builtin(m, VYREC_BUILTIN_LANE), vyrec_make_u32(m, 0, 0), 0);
+	return vyrec_make_if(m, is_first, vyrec_add_block(m, &stmt, 1), 0);
 }
 
 /* Argument and result words of the feed: a task has continuation words behind the first three. */
@@ -78,7 +107,8 @@ static vyrec_expr load_arg(struct maker *mk, unsigned k)
 	if (mk->inner)
 		return vyrec_make_load(mk->g->m, mk->g->packed_args, vyrec_make_u32(mk->g->m, k, 0),
 				       VYREC_POLICY_UNCHECKED, 0);
-	return call_on_slot(mk, mk->g->slot_word, VYRE_SLOT_WORD_ARG0 + k, 0);
+	vyrec_expr word = call_on_slot(mk, mk->g->slot_word, VYRE_SLOT_WORD_ARG0 + k, 0);
+	return is_wide(mk) ? from_first_lane(mk->g->m, word) : word;
 }
 
 /* The statement that stores a result word; the results of an op inside a packed slot go nowhere. */
@@ -87,7 +117,8 @@ static vyrec_stmt store_arg(struct maker *mk, unsigned k, vyrec_expr value)
 	struct vyrec_module *m = mk->g->m;
 	if (mk->inner || k >= arg_words(mk))
 		return let(m, vyrec_add_local(m, vyrec_fresh_name(m, "dropped"), VYREC_LOCAL_LET, VYREC_U32, 0), value);
-	return effect(m, call_on_slot(mk, mk->g->set_slot_word, VYRE_SLOT_WORD_ARG0 + k, value));
+	vyrec_stmt store = effect(m, call_on_slot(mk, mk->g->set_slot_word, VYRE_SLOT_WORD_ARG0 + k, value));
+	return is_wide(mk) ? by_first_lane(m, store) : store;
 }
 
 /* ---- rewriting a handler's body ------------------------------------------------------------------------------------------ */
@@ -264,9 +295,11 @@ static void rewrite_stmt(void *user, struct vyrec_module *m, vyrec_stmt s)
 
 /* ---- from handler to case -------------------------------------------------------------------------------------------------- */
 
-/* for i in 0 .. count { array[i] = 0 }: a slot's shared memory starts at zero. */
-static vyrec_stmt zero_array(struct vyrec_module *m, vyrec_array array)
+/* for i in 0 .. count { array[i] = 0 }: a slot's shared memory starts at zero. All lanes of a wide op:
+ * for i in lane .. count step lanes. */
+static vyrec_stmt zero_array(struct maker *mk, vyrec_array array)
 {
+	struct vyrec_module *m = mk->g->m;
 	const struct vyrec_array_node a = m->arrays[array];
 	vyrec_local i = vyrec_add_local(m, vyrec_fresh_name(m, "i"), VYREC_LOCAL_COUNTER, VYREC_U32, 0);
 	vyrec_stmt store = vyrec_add_stmt(
@@ -276,11 +309,24 @@ static vyrec_stmt zero_array(struct vyrec_module *m, vyrec_array array)
 		   .policy = VYREC_POLICY_UNCHECKED,
 		   .expr = {vyrec_make_get(m, i, 0), vyrec_make_lit(m, vyrec_type_of_element(a.element), 0, 0)}});
 	vyrec_block body = vyrec_add_block(m, &store, 1);
-	return vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_FOR,
-							   .local = i,
-							   .expr = {vyrec_make_lit(m, VYREC_U32, 0, 0),
-								    vyrec_make_lit(m, VYREC_U32, a.count, 0)},
-							   .body = {body}});
+	vyrec_expr first = is_wide(mk) ? lane_builtin(m, VYREC_BUILTIN_LANE) : vyrec_make_u32(m, 0, 0);
+	vyrec_expr step = is_wide(mk) ? lane_builtin(m, VYREC_BUILTIN_LANES) : 0;
+	return vyrec_add_stmt(m,
+			      &(struct vyrec_stmt_node){.kind = VYREC_STMT_FOR,
+							.local = i,
+							.expr = {first, vyrec_make_lit(m, VYREC_U32, a.count, 0), step},
+							.body = {body}});
+}
+
+/* And behind them a barrier, so that every lane finds all of it. */
+static void push_zeroed(struct maker *mk, const struct vyrec_handler_node *h, struct vyrec_list *out)
+{
+	struct vyrec_module *m = mk->g->m;
+	for (uint32_t i = 0; i < h->shared_count; i++)
+		vyrec_list_push(out, zero_array(mk, m->refs[h->shared + i]));
+	if (h->shared_count && is_wide(mk))
+		vyrec_list_push(out, vyrec_add_stmt(m, &(struct vyrec_stmt_node){.kind = VYREC_STMT_BARRIER,
+										 .scope = VYREC_SCOPE_WORKGROUP}));
 }
 
 /* let of each ARG word in use. */
@@ -400,8 +446,7 @@ vyrec_block vyrec_mega_case(struct vyrec_mega *g, const struct vyrec_mega_site *
 	vyrec_walk_block(m, body, &walker);
 	if (!(g->shape.features & VYRE_HAS_FUSED))
 		push_window_check(&mk, h.opcode, &stmts);
-	for (uint32_t i = 0; i < h.shared_count; i++) /* also when it goes on: what stands there is another slot's */
-		vyrec_list_push(&stmts, zero_array(m, m->refs[h.shared + i]));
+	push_zeroed(&mk, &h, &stmts); /* also when it goes on: what stands there is another slot's */
 	push_arguments(&mk, &params, &once);
 	vyrec_list_push(&once, vyrec_add_stmt(m, &(struct vyrec_stmt_node){
 						     .kind = VYREC_STMT_BLOCK, .local = mk.label, .body = {body}}));

@@ -43,6 +43,15 @@ static void check_service(struct vyrec_mega *g)
 		error_set(g, "the feed live serves no io entries of the host; choose another one with --feed");
 }
 
+/* Slots that are not over when their handler stops, on a device that shares no atomics with the host. */
+static void check_mailbox(struct vyrec_mega *g)
+{
+	if (g->shape.mailbox && (g->shape.features & VYRE_HAS_BUILTINS))
+		error_set(g,
+			  "the built-in opcodes need a queue on the device, which the feed live does not have behind "
+			  "a mailbox; leave out --builtins, or compile for the native targets");
+}
+
 /* ---- of an op ----------------------------------------------------------------------------------------------------------- */
 
 static void check_width(struct vyrec_mega *g, vyrec_handler handler)
@@ -69,6 +78,32 @@ static void check_spawn(struct vyrec_mega *g, vyrec_handler handler)
 	const struct vyrec_walker walker = {see_spawn, NULL, g};
 	if (g->shape.feed == VYRE_FEED_SLOTS || g->shape.feed == VYRE_FEED_PRIORITY)
 		vyrec_walk_block(g->m, g->m->handlers[handler].body, &walker);
+}
+
+static void see_stop(void *user, struct vyrec_module *m, vyrec_stmt s)
+{
+	unsigned kind = m->stmts[s].kind;
+	if ((vyrec_stmt_get_info(kind)->flags & VYREC_IS_SUSPEND) || kind == VYREC_STMT_SPAWN)
+		error(user, m->stmts[s].loc, vyrec_stmt_get_info(kind)->text,
+		      "behind a mailbox the feed live runs a slot from start to end; compile the set for the native "
+		      "targets, or leave the statement out");
+}
+
+/* Of ops that have a fixed width one says how wide workgroups are. */
+static void check_mailbox_op(struct vyrec_mega *g, vyrec_handler handler)
+{
+	const struct vyrec_handler_node *h = &g->m->handlers[handler];
+	const struct vyrec_walker walker = {see_stop, NULL, g};
+	if (!g->shape.mailbox)
+		return;
+	vyrec_walk_block(g->m, h->body, &walker);
+	if (h->granularity != VYRE_BY_WORKGROUP || !h->width || h->width == g->shape.lanes)
+		return;
+	vyrec_diags_add(g->diags, VYREC_ERROR, "", h->loc,
+			"`%s` is by workgroup(%u), another op of the set by workgroup(%u); give both one width, or "
+			"leave it out",
+			vyrec_name_text(g->m, h->name), h->width, g->shape.lanes);
+	g->failed = true;
 }
 
 static void see_result(void *user, struct vyrec_module *m, vyrec_stmt s)
@@ -99,10 +134,12 @@ bool vyrec_mega_check(struct vyrec_mega *g)
 	vyrec_handler handler;
 	check_fused(g);
 	check_service(g);
+	check_mailbox(g);
 	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));) {
 		check_width(g, handler);
 		check_spawn(g, handler);
 		check_task(g, handler);
+		check_mailbox_op(g, handler);
 	}
 	return !g->failed;
 }

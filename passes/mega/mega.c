@@ -13,6 +13,12 @@
 #include <string.h>
 
 #include "passes/mega/mega.h"
+#include "runtime/abi/mailbox.h"
+
+enum {
+	MAILBOX_ROWS = 256,	     /* most slots of a batch: 17 KiB, and more make no batch faster */
+	MAILBOX_SHARED_BYTES = 2048, /* of mailbox*.vyre without what grows with the rows, and what aligns it */
+};
 
 /* ---- what a set needs --------------------------------------------------------------------------------------------------- */
 
@@ -77,6 +83,17 @@ static vyrec_fn find_fn(const struct vyrec_mega *g, const char *name)
 	return 0;
 }
 
+/* The parameter of that name; 0: there is no such fn, or it has none. Other fns have parameters of the same name. */
+static vyrec_local find_param(const struct vyrec_mega *g, const char *fn, const char *name)
+{
+	const struct vyrec_module *t = g->template;
+	const struct vyrec_fn_node *f = &t->fns[find_fn(g, fn)];
+	for (uint32_t i = 0; i < f->param_count; i++)
+		if (!strcmp(vyrec_name_text(t, t->locals[t->refs[f->params + i]].name), name))
+			return g->locals + t->refs[f->params + i];
+	return 0;
+}
+
 static vyrec_array find_array(const struct vyrec_mega *g, const char *name)
 {
 	const struct vyrec_module *t = g->template;
@@ -98,20 +115,33 @@ static vyrec_stmt find_marker(const struct vyrec_mega *g, const char *name)
 
 static void find_places(struct vyrec_mega *g)
 {
-	const struct vyrec_module *t = g->template;
 	g->run = (struct vyrec_mega_site){.marker = find_marker(g, "handlers"),
+					  .slot = find_param(g, "run_row", "row"),
+					  .slot_index = find_local(g, "slot_place", VYREC_LOCAL_LET),
 					  .opcode = find_local(g, "slot_opcode", VYREC_LOCAL_LET),
 					  .tenant = find_local(g, "slot_tenant", VYREC_LOCAL_LET),
 					  .priority = find_local(g, "slot_priority", VYREC_LOCAL_LET)};
-	/* Other fns have a slot_index too. */
-	g->run.slot_index = g->locals + t->refs[t->fns[find_fn(g, "run_claimed")].params];
+	g->wide = (struct vyrec_mega_site){.marker = find_marker(g, "wide handlers"),
+					   .slot = find_local(g, "wide_row", VYREC_LOCAL_LET),
+					   .slot_index = find_local(g, "wide_place", VYREC_LOCAL_LET),
+					   .opcode = find_local(g, "wide_opcode", VYREC_LOCAL_LET),
+					   .tenant = find_local(g, "wide_tenant", VYREC_LOCAL_LET),
+					   .priority = find_local(g, "wide_priority", VYREC_LOCAL_LET)};
 	g->packed = (struct vyrec_mega_site){.marker = find_marker(g, "packed handlers"),
+					     .slot = find_local(g, "packed_slot", VYREC_LOCAL_LET),
 					     .slot_index = find_local(g, "packed_slot", VYREC_LOCAL_LET),
 					     .opcode = find_local(g, "packed_opcode", VYREC_LOCAL_VAR),
 					     .tenant = find_local(g, "packed_tenant", VYREC_LOCAL_LET),
 					     .priority = find_local(g, "packed_priority", VYREC_LOCAL_LET)};
-	g->packed_known = find_marker(g, "packed opcodes");
-	g->packed_is_known = find_local(g, "packed_is_known", VYREC_LOCAL_VAR);
+	if (!g->shape.mailbox) /* a slot is called by its place */
+		g->run.slot = g->run.slot_index = find_param(g, "run_claimed", "slot_index");
+	g->packed_known = (struct vyrec_mega_question){find_marker(g, "packed opcodes"), g->packed.opcode,
+						       find_local(g, "packed_is_known", VYREC_LOCAL_VAR)};
+	g->is_wide = (struct vyrec_mega_question){find_marker(g, "wide opcodes"), find_param(g, "is_wide", "wide_code"),
+						  find_local(g, "opcode_is_wide", VYREC_LOCAL_VAR)};
+	g->is_short =
+	    (struct vyrec_mega_question){find_marker(g, "short opcodes"), find_param(g, "is_short", "short_code"),
+					 find_local(g, "opcode_is_short", VYREC_LOCAL_VAR)};
 	g->workspace_bootstrap = find_marker(g, "workspace bootstrap");
 	g->workspace_round = find_marker(g, "workspace round");
 	g->packed_args = find_array(g, "packed_args");
@@ -200,6 +230,27 @@ static void push_case(struct vyrec_list *pairs, uint32_t opcode, vyrec_block blo
 	vyrec_list_push(pairs, block);
 }
 
+/* Does it run from start to end without going round or waiting for anyone? */
+static void see_long(void *user, struct vyrec_module *m, vyrec_stmt s)
+{
+	unsigned kind = m->stmts[s].kind;
+	*(bool *)user |= kind == VYREC_STMT_FOR || kind == VYREC_STMT_LOOP || kind == VYREC_STMT_BARRIER ||
+			 kind == VYREC_STMT_ASYNC_LOAD || kind == VYREC_STMT_ASYNC_STORE;
+}
+
+static bool is_by_workgroup(struct vyrec_module *m, vyrec_handler handler)
+{
+	return m->handlers[handler].granularity == VYRE_BY_WORKGROUP;
+}
+
+static bool is_straight(struct vyrec_module *m, vyrec_handler handler)
+{
+	bool is_long = is_by_workgroup(m, handler);
+	const struct vyrec_walker walker = {see_long, NULL, &is_long};
+	vyrec_walk_block(m, m->handlers[handler].body, &walker);
+	return !is_long;
+}
+
 static void set_switch(struct vyrec_mega *g, vyrec_stmt marker, vyrec_local over, struct vyrec_list *pairs,
 		       vyrec_block otherwise)
 {
@@ -238,15 +289,35 @@ static void push_builtins(struct vyrec_mega *g, const struct vyrec_mega_site *si
 	}
 }
 
-/* packed_is_known = true for every opcode of these pairs. */
+/* A case of a question's switch: it is true of this opcode. */
+static void push_yes(struct vyrec_mega *g, const struct vyrec_mega_question *q, struct vyrec_list *pairs,
+		     uint32_t opcode)
+{
+	vyrec_stmt yes = vyrec_make_assign(g->m, q->flag, vyrec_make_lit(g->m, VYREC_BOOL, 1, 0));
+	push_case(pairs, opcode, vyrec_add_block(g->m, &yes, 1));
+}
+
+/* True for every opcode of these pairs. */
 static void splice_known(struct vyrec_mega *g, const struct vyrec_list *packed)
 {
 	struct vyrec_list pairs = {0};
-	for (uint32_t i = 0; i < packed->count; i += 2) {
-		vyrec_stmt known = vyrec_make_assign(g->m, g->packed_is_known, vyrec_make_lit(g->m, VYREC_BOOL, 1, 0));
-		push_case(&pairs, packed->items[i], vyrec_add_block(g->m, &known, 1));
-	}
-	set_switch(g, g->packed_known, g->packed.opcode, &pairs, 0);
+	for (uint32_t i = 0; i < packed->count; i += 2)
+		push_yes(g, &g->packed_known, &pairs, packed->items[i]);
+	set_switch(g, g->packed_known.marker, g->packed_known.over, &pairs, 0);
+}
+
+/* True for every opcode whose handler is one of these; where the template asks. */
+static void splice_question(struct vyrec_mega *g, const struct vyrec_mega_question *q,
+			    bool (*is)(struct vyrec_module *m, vyrec_handler handler))
+{
+	struct vyrec_list pairs = {0};
+	vyrec_handler handler;
+	if (!q->marker)
+		return;
+	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));)
+		if (is(g->m, handler))
+			push_yes(g, q, &pairs, g->m->handlers[handler].opcode);
+	set_switch(g, q->marker, q->over, &pairs, 0);
 }
 
 /* Before the handlers move: packed slots have copies. */
@@ -273,17 +344,25 @@ static void splice_fused(struct vyrec_mega *g)
 
 static void splice_handlers(struct vyrec_mega *g)
 {
-	struct vyrec_list pairs = {0};
+	struct vyrec_list pairs = {0}, wide = {0};
 	vyrec_handler handler;
 	if (g->shape.features & VYRE_HAS_FUSED)
 		return splice_fused(g);
+	splice_question(g, &g->is_wide, is_by_workgroup);
+	splice_question(g, &g->is_short, is_straight);
 	if (g->packed.marker)
 		splice_packed(g);
 	if (g->shape.features & VYRE_HAS_BUILTINS)
 		push_builtins(g, &g->run, &pairs);
-	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));)
-		push_case(&pairs, g->m->handlers[handler].opcode, vyrec_mega_case(g, &g->run, handler));
+	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));) {
+		const struct vyrec_mega_site *site =
+		    g->wide.marker && is_by_workgroup(g->m, handler) ? &g->wide : &g->run;
+		push_case(site == &g->wide ? &wide : &pairs, g->m->handlers[handler].opcode,
+			  vyrec_mega_case(g, site, handler));
+	}
 	set_switch(g, g->run.marker, g->run.opcode, &pairs, vyrec_mega_unknown_case(g, &g->run));
+	if (g->wide.marker)
+		set_switch(g, g->wide.marker, g->wide.opcode, &wide, 0);
 }
 
 /* FRAME_NEED in the template: what the handlers keep is known when they are split. It is the only const
@@ -342,16 +421,35 @@ void vyrec_mega_take_place(struct vyrec_module *m, vyrec_unit set, vyrec_unit sh
 	vyrec_list_free(items);
 }
 
+/* The buffers of a mailbox stand behind all others: they are no part of the unit's table in a blob. */
+static bool is_mailbox_buffer(const struct vyrec_module *m, const uint32_t *item)
+{
+	static const char *const names[] = {
+#define X(name, text, meaning) text,
+	    VYRE_MAILBOX_BUFFER_LIST(X)
+#undef X
+	};
+	for (size_t i = 0; item[0] == VYREC_ITEM_BUFFER && i < sizeof names / sizeof *names; i++)
+		if (!strcmp(vyrec_name_text(m, m->arrays[item[1]].name), names[i]))
+			return true;
+	return false;
+}
+
 /* The set takes the template's place: its buffers after the feed's, its shared arrays, the template's body. */
 static void merge_units(struct vyrec_mega *g)
 {
 	struct vyrec_module *m = g->m;
-	struct vyrec_list items = {0};
+	struct vyrec_list items = {0}, last = {0};
 	const vyrec_unit from[2] = {g->shell, g->set};
 	for (unsigned u = 0; u < 2; u++) {
 		const struct vyrec_unit_node *unit = &m->units[from[u]];
 		for (uint32_t i = 0; i < unit->item_count; i++) {
 			const uint32_t *item = &m->refs[unit->items + 2 * i];
+			if (is_mailbox_buffer(m, item)) {
+				vyrec_list_push(&last, item[0]);
+				vyrec_list_push(&last, item[1]);
+				continue;
+			}
 			if (item[0] == VYREC_ITEM_SHARED)
 				m->arrays[item[1]].name =
 				    vyrec_fresh_name(m, vyrec_name_text(m, m->arrays[item[1]].name));
@@ -363,6 +461,9 @@ static void merge_units(struct vyrec_mega *g)
 			}
 		}
 	}
+	for (uint32_t i = 0; i < last.count; i++)
+		vyrec_list_push(&items, last.items[i]);
+	vyrec_list_free(&last);
 	/* The fns stay until their calls are inlined. */
 	for (uint32_t i = 0; i < m->units[g->shell].item_count; i++) {
 		const uint32_t *item = &m->refs[m->units[g->shell].items + 2 * i];
@@ -394,6 +495,38 @@ static void drop_fns(struct vyrec_module *m, vyrec_unit unit)
 	u->item_count = kept;
 }
 
+/* An op by workgroup(N) has N lanes; two that differ are check.c's to refuse. */
+static unsigned choose_lanes(const struct vyrec_mega *g, const struct vyrec_pass_options *options)
+{
+	unsigned lanes = options->lanes ? options->lanes : 1;
+	vyrec_handler handler;
+	if (options->one_lane || (g->shape.feed == VYRE_FEED_LIVE && !g->shape.mailbox))
+		return 1;
+	for (uint32_t at = 0; g->shape.mailbox && (handler = vyrec_mega_next_handler(g, &at));)
+		if (is_by_workgroup(g->m, handler) && g->m->handlers[handler].width)
+			lanes = g->m->handlers[handler].width;
+	return lanes;
+}
+
+/* Rows of a mailbox's batch: one a lane, but never more than fit into shared memory beside the arrays of the ops. */
+static void choose_rows(struct vyrec_mega *g)
+{
+	uint64_t used = MAILBOX_SHARED_BYTES;
+	vyrec_handler handler;
+	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));) {
+		const struct vyrec_handler_node *h = &g->m->handlers[handler];
+		g->shape.wide |= g->shape.mailbox && is_by_workgroup(g->m, handler);
+		for (uint32_t k = 0; k < h->shared_count; k++) {
+			const struct vyrec_array_node *a = &g->m->arrays[g->m->refs[h->shared + k]];
+			used += (uint64_t)a->count * vyrec_type_bytes(a->element) + sizeof(uint64_t);
+		}
+	}
+	g->shape.rows = g->shape.lanes < MAILBOX_ROWS ? g->shape.lanes : MAILBOX_ROWS;
+	while (g->shape.rows > 1 &&
+	       used + (uint64_t)g->shape.rows * (VYREC_MEGA_ROW_WORDS + 1) * sizeof(uint32_t) > VYREC_MAX_SHARED_BYTES)
+		g->shape.rows /= 2;
+}
+
 static bool assemble(struct vyrec_module *m, vyrec_unit set, const struct vyrec_pass_options *options,
 		     struct vyrec_diags *diags)
 {
@@ -403,7 +536,9 @@ static bool assemble(struct vyrec_module *m, vyrec_unit set, const struct vyrec_
 	g.shape.name = vyrec_name_text(m, m->units[set].name);
 	g.shape.feed = options->feed ? options->feed : VYRE_FEED_LIVE;
 	g.shape.features = find_features(&g, options->features);
-	g.shape.lanes = options->one_lane || g.shape.feed == VYRE_FEED_LIVE || !options->lanes ? 1 : options->lanes;
+	g.shape.mailbox = options->mailbox && g.shape.feed == VYRE_FEED_LIVE;
+	g.shape.lanes = choose_lanes(&g, options);
+	choose_rows(&g);
 	g.shape.points = VYREC_POINT_MISS;
 	g.slots = g.shape.feed == VYRE_FEED_LIVE ? 0 : options->slots;
 	g.dfa_table = find_dfa_table(m, set);

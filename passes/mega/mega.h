@@ -32,6 +32,7 @@ enum {
 #undef X
 	VYREC_TASK_ARGS = 3, /* argument and result words of a task */
 	VYREC_STOP_OPERANDS = 5,
+	VYREC_MEGA_ROW_WORDS = 17, /* of a slot in a mailbox's batch (mailbox.vyre) */
 	VYREC_POINT_MISS = 1, /* points below this and this one are the scheduler's own; handlers' come after */
 };
 
@@ -40,7 +41,10 @@ struct vyrec_mega_shape {
 	const char *name; /* of the program: the set's */
 	unsigned feed;	  /* VYRE_FEED_* */
 	unsigned features; /* VYRE_HAS_* */
-	unsigned lanes;	  /* of a workgroup; above 1 only in scanning feeds */
+	unsigned lanes;	  /* of a workgroup; above 1 only in scanning feeds and behind a mailbox */
+	bool mailbox;	  /* feed live: host and device meet by runtime/abi/mailbox.h */
+	bool wide;	  /* likewise: it has ops by workgroup, which all lanes run */
+	unsigned rows;	  /* likewise: slots of a batch, at most one a lane */
 	unsigned frame_words; /* of the handlers in their cases so far */
 	unsigned points;      /* likewise */
 };
@@ -54,7 +58,14 @@ struct vyrec_module *vyrec_mega_template(const struct vyrec_mega_shape *shape, s
 /* Where handlers run: in run_claimed, or inside a packed slot. The locals there that a handler's words stand for. */
 struct vyrec_mega_site {
 	vyrec_stmt marker; /* becomes the switch; 0: the template has no such place */
+	vyrec_local slot;  /* what slot_word and set_slot_word of the template call it by */
 	vyrec_local slot_index, opcode, tenant, priority;
+};
+
+/* opaque "name" that becomes `switch over { case of each opcode that it is true of { flag = true } }`. */
+struct vyrec_mega_question {
+	vyrec_stmt marker;
+	vyrec_local over, flag;
 };
 
 /* Locals of run_claimed that suspension points set; their names in the template. */
@@ -74,9 +85,9 @@ struct vyrec_mega {
 	uint32_t slots;			  /* that the shape declares; 0 = none */
 	vyrec_unit set, shell;		  /* shell: the imported template, becomes the set */
 	uint32_t exprs, locals, fns, stmts, arrays; /* what import adds to the template's indices */
-	struct vyrec_mega_site run, packed;
-	vyrec_stmt packed_known;  /* marker: becomes a switch over opcodes that may stand in a packed slot ... */
-	vyrec_local packed_is_known; /* ... whose cases set this to true */
+	struct vyrec_mega_site run, packed, wide; /* wide: ops by workgroup, where lanes run the others */
+	struct vyrec_mega_question packed_known;  /* may an opcode stand in a packed slot? */
+	struct vyrec_mega_question is_wide, is_short; /* is it by workgroup? does it run from start to end without a loop? */
 	vyrec_array dfa_table;	  /* the set's, for DFA_STEP; 0: it has none, and so no such op */
 	vyrec_array packed_args;  /* the argument words of an op inside a packed slot */
 #define X(name) vyrec_local name;

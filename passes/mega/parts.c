@@ -17,6 +17,7 @@
 #include "passes/mega/mega.h"
 #include "runtime/abi/cpu.h"
 #include "runtime/abi/io.h"
+#include "runtime/abi/mailbox.h"
 #include "runtime/abi/opcode.h"
 #include "runtime/abi/packed.h"
 #include "runtime/abi/queue.h"
@@ -32,19 +33,23 @@ enum {
 	TASKS = 1 << VYRE_FEED_TASKS,
 	SCANNING = SLOTS | PRIORITY | TASKS,
 	EVERY_FEED = LIVE | SCANNING,
-	STOPS = 1 << 30, /* beside the features: a slot may stop; the priority feed has records also where none does */
+	/* beside the features: */
+	STOPS = 1 << 30,   /* a slot may stop; the priority feed has records also where none does */
+	MAILBOX = 1 << 29, /* host and device meet by runtime/abi/mailbox.h */
+	WIDE = 1 << 28,	   /* there are ops by workgroup, and lanes for them */
 };
 
 /*   text       feeds       features that it needs   features in whose absence alone it is there */
 #define PARTS(X) \
-	X(run, EVERY_FEED, 0, 0) \
-	X(args, EVERY_FEED & ~TASKS, 0, 0) \
-	X(metrics, EVERY_FEED, 0, VYRE_HAS_FUSED) \
+	X(base, EVERY_FEED, 0, 0) \
+	X(run, EVERY_FEED, 0, MAILBOX) \
+	X(args, EVERY_FEED & ~TASKS, 0, MAILBOX) \
+	X(metrics, EVERY_FEED, 0, VYRE_HAS_FUSED | MAILBOX) \
 	X(nometrics, EVERY_FEED, VYRE_HAS_FUSED, 0) \
-	X(norecords, EVERY_FEED, 0, STOPS) \
+	X(norecords, EVERY_FEED, 0, STOPS | MAILBOX) \
 	X(records, EVERY_FEED, STOPS, 0) \
 	X(orders, PRIORITY, 0, STOPS) \
-	X(noqueue, EVERY_FEED, 0, VYRE_HAS_QUEUE) \
+	X(noqueue, EVERY_FEED, 0, VYRE_HAS_QUEUE | MAILBOX) \
 	X(io, EVERY_FEED, VYRE_HAS_IO, 0) \
 	X(noio, EVERY_FEED, 0, VYRE_HAS_IO) \
 	X(miss, EVERY_FEED, VYRE_HAS_BUILTINS | VYRE_HAS_IO, 0) \
@@ -67,8 +72,13 @@ enum {
 	X(queue_noio, LIVE, VYRE_HAS_QUEUE, VYRE_HAS_IO) \
 	X(queue_builtins, LIVE, VYRE_HAS_QUEUE | VYRE_HAS_BUILTINS, 0) \
 	X(quota, LIVE, 0, 0) \
-	X(live, LIVE, 0, VYRE_HAS_QUEUE) \
-	X(live_queue, LIVE, VYRE_HAS_QUEUE, 0) \
+	X(live, LIVE, 0, VYRE_HAS_QUEUE | MAILBOX) \
+	X(mailbox, LIVE, MAILBOX, VYRE_HAS_QUEUE) \
+	X(mailbox_poll, LIVE, MAILBOX, VYRE_HAS_QUEUE) \
+	X(mailbox_row, LIVE, MAILBOX, VYRE_HAS_QUEUE) \
+	X(mailbox_wide, LIVE, MAILBOX | WIDE, VYRE_HAS_QUEUE) \
+	X(mailbox_narrow, LIVE, MAILBOX, VYRE_HAS_QUEUE | WIDE) \
+	X(live_queue, LIVE, VYRE_HAS_QUEUE, MAILBOX) \
 	X(slots, SLOTS, 0, 0) \
 	X(slots_stop, SLOTS, STOPS, 0) \
 	X(slots_fence, SLOTS, VYRE_HAS_BUILTINS, 0) \
@@ -79,7 +89,7 @@ enum {
 	X(task_spawn, TASKS, VYRE_HAS_SPAWN, 0)
 
 /* Each feed's body. */
-#define BODIES(X) X(live) X(live_queue) X(slots) X(priority) X(tasks)
+#define BODIES(X) X(live) X(live_queue) X(mailbox) X(slots) X(priority) X(tasks)
 
 #define X(name, feeds, needs, lacks) extern const char vyrec_mega_##name##_text[];
 PARTS(X)
@@ -105,6 +115,12 @@ static const struct {
 #undef X
 #define X(name, word, words, writer, text) {"LIVE_" #name, word},
 	VYRE_LIVE_FIELDS(X)
+#undef X
+#define X(name, word, words, text) {"ENGINE_" #name, word},
+	VYRE_ENGINE_FIELDS(X)
+#undef X
+#define X(name, value) {"FACTOR_" #name, value},
+	VYRE_MAILBOX_FACTOR_LIST(X)
 #undef X
 #define X(name, word, words, writer, text) {"SLOT_WORD_" #name, word},
 	    VYRE_SLOT_FIELDS(X)
@@ -233,10 +249,21 @@ static void print_faults(FILE *f)
 	}
 }
 
+/* What depends on how many slots a batch of a mailbox has. */
+static void print_rows(FILE *f, const struct vyrec_mega_shape *shape)
+{
+	fprintf(f, "const ROWS: u32 = %u\n", shape->rows);
+	fprintf(f, "const ROW_WORDS: u32 = %u\n", VYREC_MEGA_ROW_WORDS);
+	fprintf(f, "shared stage: u32[%u]\n", shape->rows * VYREC_MEGA_ROW_WORDS);
+	if (shape->wide)
+		fprintf(f, "shared wide_rows: u32[%u]\n", shape->rows);
+}
+
 static bool has_part(const struct part *part, const struct vyrec_mega_shape *shape)
 {
 	unsigned stopping = shape->feed == VYRE_FEED_PRIORITY ? VYRE_HAS_SUSPEND | VYRE_HAS_IO : VYRE_HAS_RECORDS;
-	unsigned features = shape->features | (shape->features & stopping ? STOPS : 0);
+	unsigned features = shape->features | (shape->features & stopping ? STOPS : 0) |
+			    (shape->mailbox ? MAILBOX : 0) | (shape->wide ? WIDE : 0);
 	return (part->feeds >> shape->feed & 1) && (features & part->needs) == part->needs && !(features & part->lacks);
 }
 
@@ -295,6 +322,8 @@ struct vyrec_module *vyrec_mega_template(const struct vyrec_mega_shape *shape, s
 	fprintf(f, "const FRAME_INLINE: u32 = %u\n", vyrec_mega_inline_words(shape));
 	fprintf(f, "const FRAME_NEED: u32 = 0\n"); /* known when the handlers are in their cases: mega.c */
 	print_faults(f);
+	if (shape->mailbox)
+		print_rows(f, shape);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (has_part(&parts[i], shape))
 			fprintf(f, "%s\n", parts[i].text);

@@ -30,6 +30,8 @@
  * anything is new it takes AWAY back, else every workgroup leaves. A publisher stores TAIL, full fence, reads AWAY; nonzero: it
  * wakes the loader's service thread, which launches again when the kernel has ended.
  *
+ * Whatever the reason for leaving, the workgroup that leaves last copies the counts out and stores STATE = 4.
+ *
  * COMMAND CANCEL: COMMAND_ARG is the low 32 bits of the slot's position here, not its place.
  */
 #ifndef VYRE_ABI_MAILBOX_H
@@ -47,7 +49,8 @@
 	X(HEAD, 1) X(RETIRED, 1) X(STATE, 1) X(COMMAND_DONE, 1) X(AWAY, 1) X(PARKED, 1) X(TENANT_RETIRED, 32) X(LEAVE, 1) \
 	X(READY, 1) X(WAITING, 1) X(HEARTBEAT, 1)
 
-/* Words of LIVE ENGINE. All zero before the first launch; EXIT and POLLER are zeroed by the loader before each. */
+/* Words of LIVE ENGINE. Before the first launch ENDED is what HEAD is, all others are zero; EXIT and POLLER are zeroed by the
+ * loader before each. */
 #define VYRE_ENGINE_FIELDS(X) \
 	X(POLLER,       0,  1, "workgroup + 1 that polls; 0 = whoever comes first") \
 	X(EXIT,         1,  1, "nonzero: every workgroup leaves") \
@@ -55,7 +58,11 @@
 	X(PARK_TAIL,    3,  1, "parked slots put aside") \
 	X(PASS_END,     4,  1, "parked slots before this one are to be looked at") \
 	X(PASS_AGAIN,   5,  1, "nonzero: go through them once more") \
-	X(CANCELS,      6,  1, "entries of CANCEL in use") \
+	X(CANCELS,      6,  1, "bit k: CANCEL + k is in use") \
+	X(ENDED,        7,  1, "positions and parked slots that are dealt with; HEAD + PARK_HEAD: nobody has any in hands") \
+	X(NEWS,         8,  1, "moves when masks, quotas or CANCEL have") \
+	X(GONE,         9,  1, "workgroups that have left; the last one zeroes it") \
+	X(ROUNDS,      10,  1, "polls of this launch, when POLLER passes on; likewise") \
 	X(CANCEL,      32, 32, "positions that were asked to end")
 enum {
 #define X(name, text, meaning) VYRE_MAILBOX_##name,
