@@ -393,7 +393,7 @@ static void every_shape_runs_on_the_cpu(void **state)
 		struct cpu_run run;
 		if (!cpu_run_open(&run, set, &options))
 			fail_msg("%s: %s", scene->shape, run.message);
-		check_read_back(scene, run.blob);
+		check_read_back(scene, run.on.blob);
 		for (uint32_t workgroups = 1; workgroups <= 3; workgroups++) {
 			uint32_t fault[2];
 			make_image(&image, scene, workgroups);
