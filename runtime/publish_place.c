@@ -29,11 +29,28 @@
 #include <emmintrin.h>
 #endif
 
-enum { PREFETCH_PLACES = 16 };
+/* Lines that a device behind PCIe has written come from memory, those of a worker on the cpu from its cache, and fetching
+ * them too early takes them away from it. */
+enum { PREFETCH_PLACES = 16, MAILBOX_PREFETCH_PLACES = 64 };
+#define INLINE static inline __attribute__((always_inline))
 
 /* ---- places -------------------------------------------------------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) int place_is_free(const struct vyre_ring *ring, uint64_t position)
+/* What a loop over slots needs of a ring, in registers: after each store that others may see a compiler looks again. */
+struct places {
+	uint32_t *words, *stamps;
+	uint64_t *owner;
+	uint32_t last;	/* place */
+	uint32_t ahead; /* how far to fetch */
+};
+
+INLINE struct places places_of(const struct vyre_ring *ring)
+{
+	return (struct places){ring->words, ring->stamps, ring->owner, ring->slots - 1,
+			       ring->is_mailbox ? MAILBOX_PREFETCH_PLACES : PREFETCH_PLACES};
+}
+
+INLINE int place_is_free(const struct vyre_ring *ring, uint64_t position)
 {
 	uint64_t owner = __atomic_load_n(&ring->owner[position & (ring->slots - 1)], __ATOMIC_ACQUIRE);
 
@@ -44,10 +61,10 @@ static inline __attribute__((always_inline)) int place_is_free(const struct vyre
 }
 
 /* Free, and no fault to record. */
-static inline __attribute__((always_inline)) int place_is_clean(const struct vyre_ring *ring, uint64_t position)
+INLINE int place_is_clean(const struct places *places, uint64_t place)
 {
-	uint64_t owner = __atomic_load_n(&ring->owner[position & (ring->slots - 1)], __ATOMIC_ACQUIRE);
-	uint32_t status = vyre_slot_status(ring, position);
+	uint64_t owner = __atomic_load_n(&places->owner[place], __ATOMIC_ACQUIRE);
+	uint32_t status = __atomic_load_n(&places->words[place * VYRE_SLOT_WORDS], __ATOMIC_ACQUIRE);
 
 	return owner == 0 || ((owner & VYRE_OWNER_MASK) == VYRE_OWNER_DETACHED &&
 			      (status == VYRE_SLOT_DONE || status == VYRE_SLOT_EMPTY));
@@ -56,13 +73,16 @@ static inline __attribute__((always_inline)) int place_is_clean(const struct vyr
 /* Fetches the slots' lines for writing on the way. */
 static int are_clean(const struct vyre_ring *ring, uint64_t cursor, uint64_t end, uint32_t count)
 {
+	struct places places = places_of(ring);
 	uint64_t position;
 
 	if (end < cursor || end - cursor < count)
 		return 0;
 	for (position = cursor; position < cursor + count; position++) {
-		__builtin_prefetch(vyre_slot_words(ring, position + PREFETCH_PLACES), 1);
-		if (!place_is_clean(ring, position))
+		uint64_t ahead = (position + places.ahead) & places.last;
+
+		__builtin_prefetch(&places.words[ahead * VYRE_SLOT_WORDS], 1);
+		if (!place_is_clean(&places, position & places.last))
 			return 0;
 	}
 	return 1;
@@ -75,7 +95,7 @@ int vyre_places_find(struct vyre_batch *batch, uint64_t cursor, uint64_t *first)
 	uint32_t free = 0;
 
 	*first = cursor;
-	batch->is_clean = are_clean(ring, cursor, end, batch->count);
+	batch->is_clean = !batch->get && are_clean(ring, cursor, end, batch->count);
 	if (batch->is_clean)
 		return 1;
 	for (position = cursor; position < end; position++) {
@@ -131,13 +151,13 @@ void vyre_ring_reap_faults(struct vyre_ring *ring)
 static const uint32_t keep[2 * VYRE_SLOT_ARGS] = {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u};
 
 /* Five stores for sixteen words. Nothing wider than 8 bytes needs to be seen at once: STATUS and OPCODE go together, last. */
-static inline __attribute__((always_inline)) void write_words(uint32_t *words, const struct vyre_slot *slot,
-							      uint32_t tenant)
+INLINE void write_words(uint32_t *words, const struct vyre_slot *slot, uint32_t tenant)
 {
 	uint32_t count = slot->arg_count < VYRE_SLOT_ARGS ? slot->arg_count : VYRE_SLOT_ARGS, i;
 	const uint32_t *mask = keep + VYRE_SLOT_ARGS - count;
 
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* the owner is stored */
+#pragma GCC unroll 3
 	for (i = 0; i < VYRE_SLOT_ARGS; i += 4)
 		_mm_store_si128((__m128i *)(words + VYRE_SLOT_WORD_ARG0 + i),
 				_mm_and_si128(_mm_loadu_si128((const __m128i *)(slot->args + i)),
@@ -161,34 +181,34 @@ static void write_words(uint32_t *words, const struct vyre_slot *slot, uint32_t 
 }
 #endif
 
-static inline __attribute__((always_inline)) void write_slot(struct vyre_ring *ring, uint64_t position,
-							     const struct vyre_slot *slot, uint32_t tenant,
-							     uint64_t kind, int is_mailbox)
+INLINE void write_slot(const struct places *places, uint64_t position, const struct vyre_slot *slot, uint32_t tenant,
+		       uint64_t kind)
 {
-	uint32_t *words = vyre_slot_words(ring, position);
-	uint64_t place = position & (ring->slots - 1);
+	uint64_t place = position & places->last;
+	uint32_t *words = places->words + place * VYRE_SLOT_WORDS;
 
-	if (!is_mailbox)
+	if (!places->stamps)
 		__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_EMPTY, __ATOMIC_RELEASE);
-	__atomic_store_n(&ring->owner[place], position << VYRE_OWNER_SHIFT | kind, __ATOMIC_RELEASE);
+	__atomic_store_n(&places->owner[place], position << VYRE_OWNER_SHIFT | kind, __ATOMIC_RELEASE);
 	write_words(words, slot, tenant);
-	if (is_mailbox)
-		__atomic_store_n(&ring->stamps[place], (uint32_t)position, __ATOMIC_RELAXED);
+	if (places->stamps)
+		__atomic_store_n(&places->stamps[place], (uint32_t)position, __ATOMIC_RELAXED);
 }
 
-/* The whole batch from `position` on, `is_mailbox` a constant. */
-static inline __attribute__((always_inline)) void write_run(const struct vyre_batch *batch, uint64_t position,
-							    int is_mailbox)
+/* The whole batch from `position` on. */
+static void write_run(const struct vyre_batch *batch, uint64_t position)
 {
-	struct vyre_ring *ring = batch->publisher->ring;
+	const struct vyre_slot *slot = batch->slots, *end = slot + batch->count;
+	struct places places = places_of(batch->publisher->ring);
 	uint64_t kind = batch->tickets ? VYRE_OWNER_TICKETED : VYRE_OWNER_DETACHED;
-	uint32_t tenant = batch->publisher->tenant, i;
-	struct vyre_slot scratch;
+	uint32_t tenant = batch->publisher->tenant;
+	vyre_ticket *ticket = batch->tickets;
 
-	for (i = 0; i < batch->count; i++)
-		write_slot(ring, position + i, vyre_batch_slot(batch, i, &scratch), tenant, kind, is_mailbox);
-	for (i = 0; batch->tickets && i < batch->count; i++)
-		batch->tickets[i] = (position + i) << VYRE_OWNER_SHIFT | kind;
+	for (; slot < end; slot++, position++) {
+		write_slot(&places, position, slot, tenant, kind);
+		if (ticket)
+			*ticket++ = position << VYRE_OWNER_SHIFT | kind;
+	}
 }
 
 static void pass_over(struct vyre_ring *ring, uint64_t position)
@@ -203,6 +223,7 @@ static void pass_over(struct vyre_ring *ring, uint64_t position)
 static uint64_t write_around(const struct vyre_batch *batch, uint64_t position)
 {
 	struct vyre_ring *ring = batch->publisher->ring;
+	struct places places = places_of(ring);
 	uint64_t kind = batch->tickets ? VYRE_OWNER_TICKETED : VYRE_OWNER_DETACHED;
 	struct vyre_slot scratch;
 	uint32_t i;
@@ -216,8 +237,7 @@ static uint64_t write_around(const struct vyre_batch *batch, uint64_t position)
 		}
 		if (*owner != 0 && vyre_slot_status(ring, position) == VYRE_SLOT_FAULT)
 			record_fault(ring, *owner >> VYRE_OWNER_SHIFT);
-		write_slot(ring, position, vyre_batch_slot(batch, i, &scratch), batch->publisher->tenant, kind,
-			   ring->is_mailbox);
+		write_slot(&places, position, vyre_batch_slot(batch, i, &scratch), batch->publisher->tenant, kind);
 		if (batch->tickets)
 			batch->tickets[i] = position << VYRE_OWNER_SHIFT | kind;
 		i++;
@@ -259,10 +279,7 @@ uint64_t vyre_places_write(const struct vyre_batch *batch, uint64_t position)
 	if (!batch->is_clean) {
 		position = write_around(batch, position);
 	} else {
-		if (ring->is_mailbox)
-			write_run(batch, position, 1);
-		else
-			write_run(batch, position, 0);
+		write_run(batch, position);
 		position += batch->count;
 	}
 	if (ring->is_mailbox)

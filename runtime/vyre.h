@@ -216,8 +216,8 @@ enum {
 	VYRE_RING_PIN = 1, /* cpu: pin worker i to processor i + 1 (mod the processors) */
 };
 
-/* Makes control, ring and logs, and frames and queue where the set needs them, starts the workers. Errors: INVALID,
- * NOMEM. */
+/* Makes control, ring and logs, and frames and queue where the set needs them, starts the workers. Errors: INVALID, NOMEM,
+ * UNSUPPORTED (no such ring on this device), DEVICE_LOST. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_create(const struct vyre_ring_params *params, struct vyre_ring **out);
 /* Stops now if it still runs (slots not yet claimed are cancelled), frees. May block until running handlers end; after
  * a vyre_ring_stop that has timed out it does not: the memory is then freed by the last worker, when its handler
@@ -257,7 +257,7 @@ enum {
  * a fence of more slots than the ring has, or one with slots behind it in the batch that would need the places that it
  * covers, a packed slot that no device would run, more than 12 args, no such priority or flag), FULL (without WAIT: no
  * free places, too many fences, or over the tenant's quota; the message says which),
- * TIMEOUT (with WAIT), STOPPED. Any thread, any number at once. Allocates nothing;
+ * TIMEOUT (with WAIT), STOPPED, DEVICE_LOST. Any thread, any number at once. Allocates nothing;
  * makes no driver call unless the device sleeps. Blocks only with WAIT, else at most for other publishers' copying. */
 VYRE_CHECKED VYRE_API vyre_status vyre_publish(struct vyre_publisher *publisher, const struct vyre_slot *slots,
 					       uint32_t count, uint32_t flags, uint64_t timeout_ns,
@@ -297,12 +297,13 @@ struct vyre_result {
 };
 
 /* Has the slot ended? OK = ended, result filled (if not NULL), the ticket stays held. TIMEOUT = not yet.
- * STALE = the ticket was released. Any thread. Does not block. */
+ * STALE = the ticket was released. DEVICE_LOST = it had not, and will not. Any thread. Does not block. */
 VYRE_CHECKED VYRE_API vyre_status vyre_poll(struct vyre_ring *ring, vyre_ticket ticket, struct vyre_result *result);
-/* Polls many: sets ended[i] to 1 for those that have ended or are stale, else 0; returns how many ended. Any thread. */
+/* Polls many: sets ended[i] to 1 for those that have ended, are stale or were lost, else 0; returns how many ended. Any thread. */
 VYRE_API uint32_t vyre_poll_many(struct vyre_ring *ring, const vyre_ticket *tickets, uint32_t count, uint8_t *ended);
 /* Waits until the slot has ended, then releases the ticket. Spins, then sleeps.
- * Errors: TIMEOUT (the ticket is still held), STALE, FAULT (result filled, ticket released). Any thread. Blocks. */
+ * Errors: TIMEOUT (the ticket is still held), STALE, FAULT (result filled, ticket released), DEVICE_LOST (still held). Any
+ * thread. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_wait(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeout_ns,
 					    struct vyre_result *result);
 /* Gives the ticket up; a slot still in flight becomes detached. Any thread. */
@@ -312,8 +313,8 @@ VYRE_API vyre_status vyre_release(struct vyre_ring *ring, vyre_ticket ticket);
  * that is suspended ends when it would have gone on. OK = the request was answered; wait for the ticket, which stays held,
  * to learn what became of it. Spins, then sleeps, until a worker answers.
  * Errors: STALE, TIMEOUT (no worker has answered yet; the request stays in force, and the place is not used again before
- * it is answered. Of a set in which nothing suspends: the slot runs, and goes on running). Any thread, one request at a
- * time on its way. Blocks. */
+ * it is answered. On the cpu, of a set in which nothing suspends: the slot runs, and goes on running), DEVICE_LOST. Any
+ * thread, one request at a time on its way. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_cancel(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeout_ns);
 
 /* Lets a tenant run or masks it: a masked tenant's slots wait, parked, and delay nobody. In force before any slot
@@ -326,13 +327,14 @@ VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, u
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_quota(struct vyre_ring *ring, uint32_t tenant, uint32_t slots);
 
 /* Waits until every slot published so far by anyone has ended. Parked slots of masked tenants count as not ended.
- * Errors: TIMEOUT, STOPPED. Any thread. Blocks. */
+ * Errors: TIMEOUT, STOPPED, DEVICE_LOST. Any thread. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns);
 /* Refuses new slots, lets running handlers end, and stops the workers. drain nonzero: first waits for every published
  * slot, up to timeout_ns; slots that did not run end as EMPTY (cancelled). Idempotent; another thread's stop, or its
  * drain, is not waited for. A slot that suspends is published until it has ended: drained, or cancelled with the rest.
+ * cuda: slots are cancelled when the kernel has ended, so while a handler does not return they stay as they are.
  * Errors: TIMEOUT (drain did not finish, the ring is stopped all the same; or a handler has not returned timeout_ns and
- * 100 ms after the call, and goes on running). Any thread. Blocks. */
+ * 100 ms after the call, and goes on running), DEVICE_LOST (the ring is stopped). Any thread. Blocks. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_ns);
 
 struct vyre_ring_stats {
@@ -351,7 +353,8 @@ struct vyre_ring_stats {
 };
 VYRE_API void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out);
 /* Copies words of the control buffer (VYRE_CONTROL_*: EPOCH, METRICS, ...; observable i is word
- * VYRE_CONTROL_OBSERVABLES + i), each as it is at that moment. Errors: INVALID (beyond the observables). Any thread. */
+ * VYRE_CONTROL_OBSERVABLES + i), each as it is at that moment. cuda: copied from the device, which takes some 10 us.
+ * Errors: INVALID (beyond the observables), DEVICE_LOST. Any thread. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_read_control(struct vyre_ring *ring, uint32_t first, uint32_t *words,
 							 uint32_t count);
 /* Copies up to `max` debug records (format id, a, b, 16 x slot) from record `first`; returns how many. Any thread. */
