@@ -242,7 +242,7 @@ static void refused_images(void **state)
 	     VYRE_TARGET_SM_90,
 	     VYRE_UNSUPPORTED,
 	     1,
-	     {"does not take the ptx for sm_75", "INVALID_PTX", "garbage is nothing"}},
+	     {"does not take the ptx for sm_75", "INVALID_PTX", "'garbage' at module level"}},
 	    /* the cubin is refused, so the text is tried */
 	    {"cuModuleLoadDataEx:1=209",
 	     "nonsense",

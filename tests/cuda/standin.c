@@ -45,6 +45,11 @@ vyre_cu_result standin_lost(void)
 	return __atomic_load_n(&lost, __ATOMIC_ACQUIRE);
 }
 
+const int *standin_lost_word(void)
+{
+	return (const int *)&lost;
+}
+
 void standin_break(unsigned result)
 {
 	__atomic_store_n(&lost, result, __ATOMIC_RELEASE);

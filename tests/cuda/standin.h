@@ -31,6 +31,7 @@
 	X(map, 1, "host memory can be mapped") \
 	X(cooperate, 1, "workgroups can be launched together") \
 	X(seed, 1, "of the order in which lanes of PTX run") \
+	X(system, 0, "PTX reaches pinned memory as a GPU behind PCIe should: system scope, no read-modify-write") \
 	X(pageable, 0, "copies of pageable memory are no mistake")
 
 /* Before native code: what a cubin says of its entries. The ELF image follows the rows. */

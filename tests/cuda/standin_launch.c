@@ -32,7 +32,7 @@ uint32_t standin_running(void)
 	return standin_running_kernels();
 }
 
-static void take_room(uint32_t places)
+void standin_take_room(uint32_t places)
 {
 	pthread_mutex_lock(&room.lock);
 	while (room.taken + places > standin_capacity())
@@ -41,7 +41,21 @@ static void take_room(uint32_t places)
 	pthread_mutex_unlock(&room.lock);
 }
 
-static void give_room(uint32_t places)
+/* One place, and as many more of those wanted as are free. */
+uint32_t standin_take_some(uint32_t wanted)
+{
+	uint32_t taken;
+
+	pthread_mutex_lock(&room.lock);
+	while (room.taken >= standin_capacity())
+		pthread_cond_wait(&room.freed, &room.lock);
+	taken = standin_capacity() - room.taken < wanted ? standin_capacity() - room.taken : wanted;
+	room.taken += taken;
+	pthread_mutex_unlock(&room.lock);
+	return taken;
+}
+
+void standin_give_room(uint32_t places)
 {
 	pthread_mutex_lock(&room.lock);
 	room.taken -= places;
@@ -83,10 +97,10 @@ static void *run_workgroups(void *argument)
 
 	while ((index = __atomic_fetch_add(&kernel->next, 1, __ATOMIC_RELAXED)) < kernel->total) {
 		if (!kernel->together)
-			take_room(1);
+			standin_take_room(1);
 		run_native(kernel, index);
 		if (!kernel->together)
-			give_room(1);
+			standin_give_room(1);
 	}
 	return NULL;
 }
@@ -102,14 +116,14 @@ static void run_threads(struct standin_kernel *kernel)
 	if (!threads)
 		standin_mistake("no memory");
 	if (kernel->together)
-		take_room(wanted);
+		standin_take_room(wanted);
 	for (i = 0; i < wanted; i++, started++)
 		if (pthread_create(&threads[i], NULL, run_workgroups, kernel) != 0)
 			standin_mistake("no thread for a workgroup");
 	for (i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	if (kernel->together)
-		give_room(wanted);
+		standin_give_room(wanted);
 	free(threads);
 }
 

@@ -15,7 +15,13 @@ struct standin_kernel {
 	struct vyre_cuda_trap *trap;
 	/* text */
 	void *params;
+	uint64_t param_bytes;
 };
+
+/* Room on the multiprocessors, for workgroups: all of it, or one place and what else is free of `wanted`. */
+void standin_take_room(uint32_t places);
+uint32_t standin_take_some(uint32_t wanted);
+void standin_give_room(uint32_t places);
 
 /* standin_text.c */
 void standin_take_text_params(struct standin_kernel *kernel, void **params);

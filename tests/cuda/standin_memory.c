@@ -108,14 +108,33 @@ void *standin_bytes(vyre_cu_address address, uint64_t bytes)
 	return found;
 }
 
-void standin_each_block(void (*visit)(void *user, void *data, uint64_t bytes), void *user)
+int standin_is_address(uint64_t value)
 {
+	uint32_t i;
+	int found = 0;
+
+	pthread_mutex_lock(&heap.lock);
+	for (i = 0; i < KINDS; i++)
+		found |= heap.ranges[i].given && value - (uintptr_t)heap.ranges[i].given < range_bytes;
+	pthread_mutex_unlock(&heap.lock);
+	return found;
+}
+
+struct standin_block *standin_copy_blocks(uint32_t *count)
+{
+	struct standin_block *blocks;
 	uint32_t i;
 
 	pthread_mutex_lock(&heap.lock);
-	for (i = 0; i < heap.count; i++)
-		visit(user, heap.ranges[heap.blocks[i].kind].bytes + heap.blocks[i].at, heap.blocks[i].bytes);
+	*count = heap.count;
+	blocks = calloc(heap.count + 1, sizeof(*blocks));
+	for (i = 0; blocks && i < heap.count; i++)
+		blocks[i] = (struct standin_block){heap.ranges[heap.blocks[i].kind].bytes + heap.blocks[i].at,
+						   heap.blocks[i].bytes, heap.blocks[i].kind == PINNED};
 	pthread_mutex_unlock(&heap.lock);
+	if (!blocks)
+		standin_mistake("no memory");
+	return blocks;
 }
 
 static int is_pinned(const void *data, uint64_t bytes)

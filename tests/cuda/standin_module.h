@@ -2,6 +2,7 @@
 #ifndef VYRE_TESTS_STANDIN_MODULE_H
 #define VYRE_TESTS_STANDIN_MODULE_H
 #include "standin_private.h"
+#include "tests/ptx/ptx.h"
 
 enum { STANDIN_LOG_BYTES = 512 };
 
@@ -10,7 +11,7 @@ struct CUfunc_st {
 	struct CUmod_st *module;
 	char name[STANDIN_NAME_BYTES];
 	vyre_cpu_entry entry; /* native; NULL: text */
-	const void *text_entry;
+	const struct ptx_function *text; /* else */
 	uint32_t buffers, lanes; /* lanes 0: any number */
 	uint32_t shared_bytes;
 	int is_loaded;
@@ -18,12 +19,11 @@ struct CUfunc_st {
 
 struct CUmod_st {
 	void *library; /* native */
-	void *text;
+	struct ptx_module *text;
 	struct CUfunc_st *functions;
 };
 
-/* standin_text.c: PTX. load fills functions; its log is the driver's compiler's. run: one workgroup after the other, or side by
- * side; what the kernel ended with. */
+/* standin_text.c: PTX. Fills functions; the log is what the driver's compiler would say. */
 vyre_cu_result standin_load_text(struct CUmod_st *module, const char *text, char log[STANDIN_LOG_BYTES]);
 void standin_unload_text(struct CUmod_st *module);
 

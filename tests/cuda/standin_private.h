@@ -57,6 +57,7 @@ vyre_cu_result standin_count(enum standin_symbol symbol);
 void standin_mistake(const char *what, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* The result that the context died of; 0 = it lives. */
 vyre_cu_result standin_lost(void);
+const int *standin_lost_word(void);
 void standin_add_live(int64_t change);
 /* How every call that works on a context starts: counted, planned, alive, current. */
 vyre_cu_result standin_call(enum standin_symbol symbol);
@@ -70,8 +71,15 @@ vyre_cu_result standin_call(enum standin_symbol symbol);
 /* ---- standin_memory.c ---- */
 /* Where the bytes of a device address are, which must lie with `bytes` more in one block; NULL = nowhere. */
 void *standin_bytes(vyre_cu_address address, uint64_t bytes);
-/* Blocks as the host sees them, for executors that check their accesses: calls visit for each. */
-void standin_each_block(void (*visit)(void *user, void *data, uint64_t bytes), void *user);
+/* Is this one of the device's addresses at all? */
+int standin_is_address(uint64_t value);
+/* Every block, as the host sees it, for who checks accesses; the caller frees them. */
+struct standin_block {
+	void *data;
+	uint64_t bytes;
+	int is_pinned;
+};
+struct standin_block *standin_copy_blocks(uint32_t *count);
 
 /* ---- standin_stream.c ---- */
 struct standin_work {

@@ -42,8 +42,8 @@ bool ptx_entry_param(const struct ptx_function *entry, unsigned index, uint32_t 
 
 /* Memory that kernels may touch. With a list of them, everything else is out of bounds.
  * SYSTEM: mapped host memory behind PCIe. Strong accesses there must have .sys scope, and atom and red are refused.
- * Without WRITE it is constant for the launch: ld.global.nc is allowed nowhere else. */
-enum { PTX_READ = 1, PTX_WRITE = 2, PTX_SYSTEM = 4 };
+ * Without WRITE it is constant for the launch: ld.global.nc is allowed nowhere else, but where it is UNSTATED what changes. */
+enum { PTX_READ = 1, PTX_WRITE = 2, PTX_SYSTEM = 4, PTX_UNSTATED = 8 };
 struct ptx_range {
 	const void *start;
 	uint64_t bytes;

@@ -67,7 +67,7 @@ static const char *forbids(const struct ptx_range *r, const struct ptx_insn *ins
 	bool is_atomic = insn->op == PTX_atom || insn->op == PTX_cas;
 	if (!(r->flags & (writes ? PTX_WRITE : PTX_READ)))
 		return writes ? "writes to memory that is constant" : "reads memory that is not to be read";
-	if (insn->flags & PTX_CONSTANT && r->flags & PTX_WRITE)
+	if (insn->flags & PTX_CONSTANT && (r->flags & (PTX_WRITE | PTX_UNSTATED)) == PTX_WRITE)
 		return "takes memory that may change for constant (.nc)";
 	if (r->flags & PTX_SYSTEM && is_atomic)
 		return "is a read-modify-write of host memory";
