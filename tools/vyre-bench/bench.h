@@ -17,6 +17,7 @@ enum { BENCH_ROUNDS = 7, BENCH_PUBLISHER_CPU = 0, BENCH_WORKER_CPU = 1 };
 struct bench_options {
 	bool quick;                /* tiny counts and one round: a test of the program, no measurement */
 	unsigned rounds;           /* at most BENCH_ROUNDS */
+	double limit;              /* seconds that a group of rows may take */
 	const char *device;        /* "cpu", "cuda", "cuda:1" */
 	const char *date, *commit; /* as the caller gives them, for the JSON; NULL = not given */
 };
@@ -66,8 +67,9 @@ void bench_forgive(void);
 
 /* ---- guard (guard.c): what takes longer ends the program, with a sentence and the rows so far ---------------------------- */
 
-/* Until the next call, `what` has so many seconds; 0 = no limit. Drivers have calls that no timeout reaches. */
-void bench_guard(const char *what, double seconds);
+/* Until the next call, `what` has bench_options.limit seconds; NULL = as long as it takes. Drivers have calls that no timeout
+ * reaches. */
+void bench_guard(const char *what);
 
 /* ---- blobs (blobs.c): in the program itself, so that it can be copied alone --------------------------------------------- */
 

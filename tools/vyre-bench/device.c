@@ -11,7 +11,7 @@
 
 #include "device_rows.h"
 
-enum { TRIPS = 20000, LAUNCHES = 3000, MANY = 1000, GUARD_SECONDS = 120 };
+enum { TRIPS = 20000, LAUNCHES = 3000, MANY = 1000 };
 
 const struct bench_floor_fns *bench_floor_of(const char *device)
 {
@@ -95,7 +95,7 @@ static void measure_launch(struct bench_device *d, enum bench_launch how, const 
 	char row[48];
 	bool good = true;
 
-	bench_guard(what, GUARD_SECONDS);
+	bench_guard(what);
 	for (unsigned round = 0; round < bench_options.rounds && good; round++)
 		good = launch_once(d, how, &latency, round);
 	if (!good) {
@@ -135,7 +135,7 @@ static bool trips_are_right(struct bench_device *d, unsigned count)
 static bool trip_round(struct bench_device *d, uint32_t slots, unsigned round, struct latency *floor,
 		       struct latency *ours)
 {
-	unsigned count = bench_count(TRIPS, 50);
+	unsigned count = bench_count(TRIPS, 20);
 	double *seconds = bench_seconds(count);
 	bool good = d->fns->ping_pong(d->floor, count, seconds);
 
@@ -171,7 +171,7 @@ static void report_trip(const char *part, uint32_t slots, double *floor, double 
 				.correct = true};
 
 	snprintf(name, sizeof name, "trip.%u.%s", slots, part);
-	bench_report_samples(&row, bench_count(TRIPS, 50) * bench_options.rounds);
+	bench_report_samples(&row, bench_count(TRIPS, 20) * bench_options.rounds);
 }
 
 static void measure_trips(struct bench_device *d)
@@ -184,7 +184,7 @@ static void measure_trips(struct bench_device *d)
 		char name[48];
 
 		snprintf(name, sizeof name, "trip.%u", sizes[i]);
-		bench_guard("a slot there and back", GUARD_SECONDS);
+		bench_guard("a slot there and back");
 		for (unsigned round = 0; round < bench_options.rounds && good; round++)
 			good = trip_round(d, sizes[i], round, &floor, &ours);
 		if (!good) {
@@ -235,7 +235,7 @@ static void measure_rate(struct bench_device *d, const char *name, const char *w
 		bench_report_left_out(name, "this device's memory is the host's");
 		return;
 	}
-	bench_guard(name, GUARD_SECONDS);
+	bench_guard(name);
 	for (unsigned round = 0; round < bench_options.rounds && good; round++)
 		good = rate(d->floor, memory_bytes(), &rates[round]);
 	if (!good) {
@@ -272,7 +272,7 @@ static void measure_copies(struct bench_device *d)
 	vyre_buffer buffer = 0;
 	bool good = bytes && back;
 
-	bench_guard(row.name, GUARD_SECONDS);
+	bench_guard(row.name);
 	for (uint64_t i = 0; good && i < memory_bytes(); i++)
 		bytes[i] = (uint8_t)(i * 131 >> 3);
 	good = good &&
@@ -320,7 +320,7 @@ static void measure_loading(struct bench_device *d)
 	double module[BENCH_ROUNDS], ring[BENCH_ROUNDS];
 	bool good = true;
 
-	bench_guard("loading", GUARD_SECONDS);
+	bench_guard("loading");
 	for (unsigned round = 0; round < bench_options.rounds && good; round++)
 		good = (!d->fns->load_module || d->fns->load_module(d->floor, BENCH_BLOB_device, &module[round])) &&
 		       load_ring(d, &ring[round]);
@@ -348,7 +348,7 @@ bool bench_device_open(struct bench_device *d)
 
 	memset(d, 0, sizeof *d);
 	d->fns = bench_floor_of(bench_options.device);
-	bench_guard("opening the device", GUARD_SECONDS);
+	bench_guard("opening the device");
 	if (!bench_session_open(&d->session, memory_bytes()) || !d->fns->open(&d->floor, bench_options.device)) {
 		bench_report_failed("device", bench_why());
 		bench_forgive();
@@ -363,10 +363,10 @@ bool bench_device_open(struct bench_device *d)
 
 void bench_device_close(struct bench_device *d)
 {
-	bench_guard("closing the device", GUARD_SECONDS);
+	bench_guard("closing the device");
 	d->fns->close(d->floor);
 	bench_session_close(&d->session);
-	bench_guard("", 0);
+	bench_guard(NULL);
 }
 
 void bench_device(void)

@@ -10,7 +10,7 @@
 
 #include "device_rows.h"
 
-enum { RING_SLOTS = 65536, BATCH = 256, QUICK_BATCH = 16, PUBLISHERS = 8, GUARD_SECONDS = 120 };
+enum { RING_SLOTS = 65536, BATCH = 256, QUICK_BATCH = 16, PUBLISHERS = 8 };
 
 /* What a batch is made of: its slots in turn. */
 #define KIND_LIST(X) \
@@ -225,7 +225,7 @@ static void measure_publishers(struct bench_device *d, unsigned threads)
 		bench_report_left_out(name, why);
 		return;
 	}
-	bench_guard("slots a second", GUARD_SECONDS);
+	bench_guard("slots a second");
 	for (unsigned round = 0; round < bench_options.rounds && good; round++)
 		good = measure_kinds(&run, round, rates);
 	if (!good) {

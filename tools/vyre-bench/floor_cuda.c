@@ -40,7 +40,7 @@ static void set_arguments(struct bench_floor *floor, struct arguments *a, cu_add
 
 static bool synchronize(struct bench_floor *floor)
 {
-	return TRY_CU(floor, StreamSynchronize, floor->stream);
+	return TRY_CU(floor, cuStreamSynchronize, floor->stream);
 }
 
 static struct small *staging(struct bench_floor *floor)
@@ -56,7 +56,7 @@ static bool reset(struct bench_floor *floor, uint32_t turns)
 	memset(small, 0, sizeof *small);
 	small->params[0] = turns;
 	small->trap = (struct vyre_cuda_trap){VYRE_CUDA_NO_TRAP, VYRE_CUDA_NO_TRAP};
-	return TRY_CU(floor, MemcpyHtoDAsync, floor->small_at, small, sizeof *small, floor->stream) &&
+	return TRY_CU(floor, cuMemcpyHtoDAsync, floor->small_at, small, sizeof *small, floor->stream) &&
 	       synchronize(floor);
 }
 
@@ -64,7 +64,7 @@ static bool sum_is(struct bench_floor *floor, uint64_t expected)
 {
 	struct small *small = staging(floor);
 
-	if (!TRY_CU(floor, MemcpyDtoHAsync, small, floor->small_at, sizeof *small, floor->stream) ||
+	if (!TRY_CU(floor, cuMemcpyDtoHAsync, small, floor->small_at, sizeof *small, floor->stream) ||
 	    !synchronize(floor))
 		return false;
 	if (small->trap.code != VYRE_CUDA_NO_TRAP)
@@ -75,8 +75,8 @@ static bool sum_is(struct bench_floor *floor, uint64_t expected)
 
 static bool start(struct bench_floor *floor, enum floor_program program, unsigned workgroups, struct arguments *a)
 {
-	return TRY_CU(floor, LaunchKernel, floor->functions[program], workgroups, 1, 1, floor->lanes[program], 1, 1, 0,
-		      floor->stream, a->at, NULL);
+	return TRY_CU(floor, cuLaunchKernel, floor->functions[program], workgroups, 1, 1, floor->lanes[program], 1, 1,
+		      0, floor->stream, a->at, NULL);
 }
 
 /* ---- launches ---------------------------------------------------------------------------------------------------------- */
@@ -118,15 +118,15 @@ static bool make_graph(struct bench_floor *floor, enum floor_program program, st
 	cu_node last = NULL;
 
 	*graph = NULL, *exec = NULL;
-	if (!TRY_CU(floor, GraphCreate, graph, 0))
+	if (!TRY_CU(floor, cuGraphCreate, graph, 0))
 		return false;
 	for (unsigned i = 0; i < nodes; i++) {
 		cu_node node;
-		if (!TRY_CU(floor, GraphAddKernelNode, &node, *graph, &last, last != NULL, &params))
+		if (!TRY_CU(floor, cuGraphAddKernelNode, &node, *graph, &last, last != NULL, &params))
 			return false;
 		last = node;
 	}
-	return TRY_CU(floor, GraphInstantiate, exec, *graph, 0);
+	return TRY_CU(floor, cuGraphInstantiate, exec, *graph, 0);
 }
 
 /* Launched once before it counts: the first time uploads it. */
@@ -136,17 +136,17 @@ static bool launch_graph(struct bench_floor *floor, enum floor_program program, 
 	cu_graph graph;
 	cu_exec exec;
 	bool good = make_graph(floor, program, a, nodes, &graph, &exec) &&
-		    TRY_CU(floor, GraphLaunch, exec, floor->stream) && synchronize(floor);
+		    TRY_CU(floor, cuGraphLaunch, exec, floor->stream) && synchronize(floor);
 
 	for (unsigned i = 0; i < times && good; i++) {
 		double from = bench_now();
-		good = TRY_CU(floor, GraphLaunch, exec, floor->stream) && synchronize(floor);
+		good = TRY_CU(floor, cuGraphLaunch, exec, floor->stream) && synchronize(floor);
 		seconds[i] = bench_now() - from;
 	}
 	if (exec)
-		floor->cu.GraphExecDestroy(exec);
+		floor->cu.cuGraphExecDestroy(exec);
 	if (graph)
-		floor->cu.GraphDestroy(graph);
+		floor->cu.cuGraphDestroy(graph);
 	return good;
 }
 
@@ -238,15 +238,16 @@ static bool make_text(struct bench_floor *floor, uint64_t bytes)
 
 	if (floor->text_bytes)
 		return floor->text_bytes == bytes || bench_fail("the text has another length");
-	if (!TRY_CU(floor, MemHostAlloc, &floor->text, bytes, CU_HOST_PORTABLE | CU_HOST_DEVICEMAP) ||
-	    !TRY_CU(floor, MemHostGetDevicePointer, &floor->text_at, floor->text, 0) ||
-	    !TRY_CU(floor, MemAlloc, &floor->far_at, bytes))
+	if (!TRY_CU(floor, cuMemHostAlloc, &floor->text, bytes,
+		    FLOOR_CU_MEMHOSTALLOC_PORTABLE | FLOOR_CU_MEMHOSTALLOC_DEVICEMAP) ||
+	    !TRY_CU(floor, cuMemHostGetDevicePointer, &floor->text_at, floor->text, 0) ||
+	    !TRY_CU(floor, cuMemAlloc, &floor->far_at, bytes))
 		return false;
 	words = floor->text;
 	for (uint64_t i = 0; i < bytes / 8; i++)
 		floor->text_sum += words[i] = i * UINT64_C(0x9e3779b97f4a7c15);
 	floor->text_bytes = bytes;
-	return TRY_CU(floor, MemcpyHtoDAsync, floor->far_at, floor->text, bytes, floor->stream) && synchronize(floor);
+	return TRY_CU(floor, cuMemcpyHtoDAsync, floor->far_at, floor->text, bytes, floor->stream) && synchronize(floor);
 }
 
 /* Reads all of it `times` times in launches that are queued, once before. */
@@ -288,7 +289,7 @@ static bool copy_in(struct bench_floor *floor, uint64_t bytes, double *rate)
 		return false;
 	from = bench_now();
 	for (unsigned i = 0; i < times; i++)
-		if (!TRY_CU(floor, MemcpyHtoDAsync, floor->far_at, floor->text, bytes, floor->stream))
+		if (!TRY_CU(floor, cuMemcpyHtoDAsync, floor->far_at, floor->text, bytes, floor->stream))
 			return false;
 	if (!synchronize(floor))
 		return false;
@@ -312,7 +313,7 @@ static bool load_module(struct bench_floor *floor, enum bench_blob which, double
 	    floor_cuda_load(floor, which, blob, vyre_blob_string(blob, view.units[0].name), &module, &function, &lanes);
 	*seconds = bench_now() - from;
 	if (module)
-		floor->cu.ModuleUnload(module);
+		floor->cu.cuModuleUnload(module);
 	vyre_blob_close(blob);
 	return good;
 }

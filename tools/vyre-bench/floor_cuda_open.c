@@ -19,9 +19,9 @@ bool floor_cuda_ok(struct bench_floor *floor, cu_result result, const char *call
 
 	if (result == 0)
 		return true;
-	floor->cu.GetErrorName(result, &name);
-	floor->cu.GetErrorString(result, &text);
-	return bench_fail("%s: %s (%d): %s", call, name ? name : "unknown", result, text ? text : "");
+	floor->cu.cuGetErrorName(result, &name);
+	floor->cu.cuGetErrorString(result, &text);
+	return bench_fail("%s: %s (%u): %s", call, name ? name : "unknown", result, text ? text : "");
 }
 
 static bool find_symbols(struct bench_floor *floor)
@@ -29,9 +29,10 @@ static bool find_symbols(struct bench_floor *floor)
 	floor->library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
 	if (!floor->library)
 		return bench_fail("libcuda.so.1 is not here: %s", dlerror());
-#define X(name, symbol, parameters) \
-	if (!(*(void **)&floor->cu.name = dlsym(floor->library, symbol))) \
-		return bench_fail("libcuda.so.1 has no %s; the floors need driver 525 (CUDA 12.0) or newer", symbol);
+#define X(name, suffix, parameters) \
+	if (!(*(void **)&floor->cu.name = dlsym(floor->library, #name #suffix))) \
+		return bench_fail("libcuda.so.1 has no %s; the floors need driver 525 (CUDA 12.0) or newer", \
+				  #name #suffix);
 	CU_LIST(X)
 #undef X
 	return true;
@@ -70,7 +71,7 @@ bool floor_cuda_load(struct bench_floor *floor, enum bench_blob which, const str
 		     cu_module *module, cu_function *function, unsigned *lanes)
 {
 	static char log[LOG_BYTES];
-	int options[] = {CU_JIT_ERROR_LOG, CU_JIT_ERROR_LOG_BYTES};
+	unsigned options[] = {FLOOR_CU_JIT_ERROR_LOG_BUFFER, FLOOR_CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
 	void *values[] = {log, (void *)(uintptr_t)sizeof log};
 	const struct vyre_blob_slice *slice;
 	const struct vyre_blob_section *section;
@@ -91,13 +92,13 @@ bool floor_cuda_load(struct bench_floor *floor, enum bench_blob which, const str
 	memcpy(image, first + section->offset, section->bytes);
 	image[section->bytes] = 0;
 	*log = 0;
-	result = floor->cu.ModuleLoadDataEx(module, image, 2, options, values);
+	result = floor->cu.cuModuleLoadDataEx(module, image, 2, options, values);
 	free(image);
 	*lanes = slice->lanes[0];
 	if (result && *log)
-		return bench_fail("cuModuleLoadDataEx of %s: %d: %.200s", unit, result, log);
+		return bench_fail("cuModuleLoadDataEx of %s: %u: %.200s", unit, result, log);
 	return floor_cuda_ok(floor, result, "cuModuleLoadDataEx") &&
-	       TRY_CU(floor, ModuleGetFunction, function, *module, vyre_blob_string(blob, (uint32_t)slice->entry));
+	       TRY_CU(floor, cuModuleGetFunction, function, *module, vyre_blob_string(blob, (uint32_t)slice->entry));
 }
 
 static bool load_programs(struct bench_floor *floor)
@@ -120,26 +121,29 @@ static bool load_programs(struct bench_floor *floor)
 
 static bool open_context(struct bench_floor *floor, int ordinal)
 {
-	return TRY_CU(floor, Init, 0) && TRY_CU(floor, DriverGetVersion, &floor->version) &&
-	       TRY_CU(floor, DeviceGet, &floor->device, ordinal) &&
-	       TRY_CU(floor, DeviceGetAttribute, &floor->major, CU_ATTRIBUTE_MAJOR, floor->device) &&
-	       TRY_CU(floor, DeviceGetAttribute, &floor->minor, CU_ATTRIBUTE_MINOR, floor->device) &&
-	       TRY_CU(floor, DeviceGetAttribute, &floor->multiprocessors, CU_ATTRIBUTE_MULTIPROCESSORS,
+	return TRY_CU(floor, cuInit, 0) && TRY_CU(floor, cuDriverGetVersion, &floor->version) &&
+	       TRY_CU(floor, cuDeviceGet, &floor->device, ordinal) &&
+	       TRY_CU(floor, cuDeviceGetAttribute, &floor->major, FLOOR_CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
 		      floor->device) &&
-	       TRY_CU(floor, DevicePrimaryCtxRetain, &floor->context, floor->device) &&
-	       TRY_CU(floor, CtxPushCurrent, floor->context) &&
-	       TRY_CU(floor, StreamCreate, &floor->stream, CU_STREAM_NON_BLOCKING);
+	       TRY_CU(floor, cuDeviceGetAttribute, &floor->minor, FLOOR_CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
+		      floor->device) &&
+	       TRY_CU(floor, cuDeviceGetAttribute, &floor->multiprocessors,
+		      FLOOR_CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, floor->device) &&
+	       TRY_CU(floor, cuDevicePrimaryCtxRetain, &floor->context, floor->device) &&
+	       TRY_CU(floor, cuCtxPushCurrent, floor->context) &&
+	       TRY_CU(floor, cuStreamCreate, &floor->stream, FLOOR_CU_STREAM_NON_BLOCKING);
 }
 
 static bool open_memory(struct bench_floor *floor)
 {
 	void *words;
 
-	if (!TRY_CU(floor, MemHostAlloc, &words, WORDS_BYTES, CU_HOST_PORTABLE | CU_HOST_DEVICEMAP))
+	if (!TRY_CU(floor, cuMemHostAlloc, &words, WORDS_BYTES,
+		    FLOOR_CU_MEMHOSTALLOC_PORTABLE | FLOOR_CU_MEMHOSTALLOC_DEVICEMAP))
 		return false;
 	floor->words = words;
-	return TRY_CU(floor, MemHostGetDevicePointer, &floor->words_at, words, 0) &&
-	       TRY_CU(floor, MemAlloc, &floor->small_at, SMALL_BYTES);
+	return TRY_CU(floor, cuMemHostGetDevicePointer, &floor->words_at, words, 0) &&
+	       TRY_CU(floor, cuMemAlloc, &floor->small_at, SMALL_BYTES);
 }
 
 bool floor_cuda_open(struct bench_floor **out, const char *device)
@@ -165,19 +169,19 @@ void floor_cuda_close(struct bench_floor *floor)
 	if (floor->context) {
 		for (unsigned i = 0; i < FLOOR_PROGRAMS; i++)
 			if (floor->modules[i])
-				floor->cu.ModuleUnload(floor->modules[i]);
+				floor->cu.cuModuleUnload(floor->modules[i]);
 		if (floor->far_at)
-			floor->cu.MemFree(floor->far_at);
+			floor->cu.cuMemFree(floor->far_at);
 		if (floor->text)
-			floor->cu.MemFreeHost(floor->text);
+			floor->cu.cuMemFreeHost(floor->text);
 		if (floor->small_at)
-			floor->cu.MemFree(floor->small_at);
+			floor->cu.cuMemFree(floor->small_at);
 		if (floor->words)
-			floor->cu.MemFreeHost((void *)floor->words);
+			floor->cu.cuMemFreeHost((void *)floor->words);
 		if (floor->stream)
-			floor->cu.StreamDestroy(floor->stream);
-		floor->cu.CtxPopCurrent(&context);
-		floor->cu.DevicePrimaryCtxRelease(floor->device);
+			floor->cu.cuStreamDestroy(floor->stream);
+		floor->cu.cuCtxPopCurrent(&context);
+		floor->cu.cuDevicePrimaryCtxRelease(floor->device);
 	}
 	vyre_blob_close(floor->blob);
 	free(floor); /* the library stays: drivers do not like to be unloaded */

@@ -25,8 +25,8 @@ static void *watch(void *unused)
 		nanosleep(&tenth, NULL);
 		if (limit == 0 || bench_now() < limit || atomic_load(&deadline) != limit)
 			continue;
-		snprintf(why, sizeof why, "%s did not end in its time; the device is left to the driver",
-			 atomic_load(&guarded));
+		snprintf(why, sizeof why, "%s: no end after %g s; the device is left to its driver",
+			 atomic_load(&guarded), bench_options.limit);
 		fprintf(stderr, "vyre-bench: %s\n", why);
 		bench_report_end(why);
 		_exit(1);
@@ -34,13 +34,14 @@ static void *watch(void *unused)
 	return NULL;
 }
 
-void bench_guard(const char *what, double seconds)
+void bench_guard(const char *what)
 {
 	static bool watched;
 	pthread_t thread;
 
+	atomic_store(&deadline, 0); /* nobody is guarded under two names */
 	atomic_store(&guarded, what);
-	atomic_store(&deadline, seconds > 0 ? bench_now() + seconds : 0);
+	atomic_store(&deadline, what ? bench_now() + bench_options.limit : 0);
 	if (watched)
 		return;
 	if (pthread_create(&thread, NULL, watch, NULL))

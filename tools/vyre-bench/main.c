@@ -1,6 +1,7 @@
 /* main.c - vyre-bench: ratios against floors measured in the same run.
  *
- *   vyre-bench [NAME...] [--device=NAME] [--json] [--out=FILE] [--quick] [--date=TEXT] [--commit=TEXT]
+ *   vyre-bench [NAME...] [--device=NAME] [--json] [--out=FILE] [--quick] [--limit=SECONDS] [--date=TEXT]
+ *              [--commit=TEXT]
  *
  * Output: the machine, then a line a measurement: floor, ours, ratio, goal, whether it is met, and what the floor is; or
  * the same as JSON. Exit 1 if an answer was wrong or a call failed; a missed goal is not a failure, times belong to the
@@ -12,7 +13,7 @@
 
 #include "device.h"
 
-struct bench_options bench_options = {.rounds = BENCH_ROUNDS};
+struct bench_options bench_options = {.rounds = BENCH_ROUNDS, .limit = 120};
 
 static const struct bench {
 	const char *name;
@@ -41,6 +42,7 @@ static int usage(FILE *out, int exit_status)
 		     "  --json          JSON instead of the table\n"
 		     "  --out=FILE      JSON into a file, beside the table\n"
 		     "  --quick         tiny counts and one round: a test of the program, no measurement\n"
+		     "  --limit=SECONDS what a group of rows may take before the program ends; 120\n"
 		     "  --date=TEXT     for the JSON\n"
 		     "  --commit=TEXT   for the JSON\n\n"
 		     "names; without one all of them, with --device of a GPU those of any device:\n");
@@ -104,6 +106,8 @@ static const char *read_words(int argc, char **argv, struct command *command)
 			bench_options.device = value;
 		else if ((value = value_of("--out", argc, argv, &i)))
 			command->out = value;
+		else if ((value = value_of("--limit", argc, argv, &i)) && (bench_options.limit = atof(value)) > 0)
+			continue;
 		else if ((value = value_of("--date", argc, argv, &i)))
 			bench_options.date = value;
 		else if ((value = value_of("--commit", argc, argv, &i)))

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "device.h"
 
@@ -146,12 +147,28 @@ bool bench_session_sums(struct bench_session *session, uint32_t *sums)
 	return bench_ok(vyre_buffer_read(session->device, session->sums, 0, sums, BENCH_SUMS * 4), "reading the sums");
 }
 
+/* A slot's STATUS says that it has ended before the ring's count of them does. */
+static bool settle(struct bench_session *session, struct vyre_ring_stats *now)
+{
+	const struct timespec pause = {0, 50000};
+	double end = bench_now() + (double)BENCH_LIMIT_NS * 1e-9;
+
+	vyre_ring_get_stats(session->ring, now);
+	while (now->retired != now->published && bench_now() < end) {
+		nanosleep(&pause, NULL);
+		vyre_ring_get_stats(session->ring, now);
+	}
+	return now->retired == now->published ||
+	       bench_fail("%llu of %llu slots ended", (unsigned long long)now->retired,
+			  (unsigned long long)now->published);
+}
+
 bool bench_session_zero(struct bench_session *session)
 {
 	static const uint32_t zeroes[BENCH_SUMS];
 
-	vyre_ring_get_stats(session->ring, &session->before);
-	return bench_ok(vyre_buffer_write(session->device, session->sums, 0, zeroes, sizeof zeroes),
+	return settle(session, &session->before) &&
+	       bench_ok(vyre_buffer_write(session->device, session->sums, 0, zeroes, sizeof zeroes),
 			"writing the sums");
 }
 
@@ -159,15 +176,14 @@ bool bench_session_counted(struct bench_session *session, uint64_t published)
 {
 	struct vyre_ring_stats now;
 
-	vyre_ring_get_stats(session->ring, &now);
+	if (!settle(session, &now))
+		return false;
 	if (now.faults != session->before.faults)
 		return bench_fail("%u slots ended in a fault, the last of code %u", now.faults - session->before.faults,
 				  now.last_fault_code);
-	if (now.retired - session->before.retired != published)
-		return bench_fail("%llu of %llu slots ended",
-				  (unsigned long long)(now.retired - session->before.retired),
-				  (unsigned long long)published);
-	return true;
+	return now.retired - session->before.retired == published ||
+	       bench_fail("%llu slots ended where %llu were published",
+			  (unsigned long long)(now.retired - session->before.retired), (unsigned long long)published);
 }
 
 const char *bench_session_picked(const struct bench_session *session)
