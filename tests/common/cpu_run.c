@@ -7,6 +7,7 @@
 #include "codegen/codegen.h"
 #include "runtime/vyre.h"
 #include "tests/common/cpu_run.h"
+#include "tests/common/ptx_run.h"
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct cpu_run *run, const char *format, ...)
 {
@@ -69,11 +70,42 @@ static bool compile(struct cpu_run *run, struct vyrec_module *source, struct vyr
 	return ok;
 }
 
+/* Compiled when first needed: a module may hold a program and a set, and either may be all that a test wants. */
+static struct ptx_run *open_ptx(struct cpu_run *run, bool slots)
+{
+	struct ptx_run **ptx = slots ? &run->slots : &run->ptx;
+	const struct cpu_run_options *o = &run->options;
+	const struct ptx_run_options options = {.bounds = o->bounds,
+						.level = o->level,
+						.target = o->target,
+						.lanes = o->lanes,
+						.feed = o->feed ? o->feed : VYRE_FEED_SLOTS,
+						.features = o->features,
+						.one_lane = slots};
+	if (*ptx)
+		return *ptx;
+	*ptx = vyrec_alloc(sizeof **ptx);
+	if (!ptx_run_open(*ptx, run->module, &options))
+		fail(run, "%.500s", (*ptx)->message);
+	return (*ptx)->ptx ? *ptx : NULL;
+}
+
+static void close_ptx(struct ptx_run *ptx)
+{
+	if (ptx)
+		ptx_run_close(ptx);
+	free(ptx);
+}
+
 bool cpu_run_open(struct cpu_run *run, const struct vyrec_module *module, const struct cpu_run_options *options)
 {
 	*run = (struct cpu_run){.options = *options};
 	run->on.workers = options->workers;
 	run->on.spawned = options->spawned;
+	if (options->target && vyrec_target_find(options->target)->family == VYREC_FAMILY_NVPTX) {
+		run->module = vyrec_module_clone(module);
+		return true;
+	}
 	struct vyrec_module *source = vyrec_module_clone(module), *lowered = vyrec_module_clone(module);
 	bool ok = compile(run, source, lowered);
 	vyrec_module_destroy(source);
@@ -87,8 +119,13 @@ void cpu_run_close(struct cpu_run *run)
 {
 	vyre_device_close(run->on.device);
 	vyre_blob_close(run->on.blob);
+	close_ptx(run->ptx);
+	close_ptx(run->slots);
+	vyrec_module_destroy(run->module);
 	run->on.device = NULL;
 	run->on.blob = NULL;
+	run->ptx = run->slots = NULL;
+	run->module = NULL;
 }
 
 /* What blob_run says is what we say. */
@@ -102,11 +139,22 @@ static bool pass_on(struct cpu_run *run, bool ok)
 bool cpu_run_slots(struct cpu_run *run, const char *set, struct vyrec_interp_slot *slots, uint32_t count,
 		   const struct vyrec_interp_buffer *buffers, uint32_t buffer_count)
 {
+	if (run->module) {
+		struct ptx_run *ptx = open_ptx(run, true);
+		uint32_t workers = run->options.workers ? run->options.workers : 1;
+		return ptx && (ptx_run_slots(ptx, set, workers, count, slots, count, buffers, buffer_count) ||
+			       fail(run, "%.500s", ptx->message));
+	}
 	return pass_on(run, blob_run_slots(&run->on, set, slots, count, buffers, buffer_count));
 }
 
 bool cpu_run_program(struct cpu_run *run, const char *program, const uint32_t workgroups[3],
 		     const struct vyrec_interp_buffer *buffers, uint32_t buffer_count, uint32_t fault[2])
 {
+	if (run->module) {
+		struct ptx_run *ptx = open_ptx(run, false);
+		return ptx && (ptx_run_unit(ptx, program, workgroups, run->options.level + 1, buffers, buffer_count, fault) ||
+			       fail(run, "%.500s", ptx->message));
+	}
 	return pass_on(run, blob_run_program(&run->on, program, workgroups, buffers, buffer_count, fault));
 }

@@ -1,5 +1,6 @@
 /* cpu_run.h - a module compiled and run on the cpu device through the public interfaces, with the interpreter's own
- * types for buffers and slots, so that a test can put the two beside each other. */
+ * types for buffers and slots, so that a test can put the two beside each other. With a target for NVIDIA it is compiled to PTX
+ * and executed without the loader (ptx_run.h); the slots of a live set then go through the feed `slots`. */
 #ifndef VYRE_TESTS_CPU_RUN_H
 #define VYRE_TESTS_CPU_RUN_H
 #include "ir/ir.h"
@@ -10,6 +11,7 @@ struct cpu_run_options {
 	unsigned level;      /* passes and LLVM; 0 .. 3 */
 	unsigned workers;    /* 0 = 1 */
 	const char *target;  /* NULL = x86-64-v3 */
+	uint32_t lanes;	     /* of a lowered set's workgroup, NVIDIA; 0 = 1 */
 	unsigned feed, features; /* VYRE_FEED_*, VYRE_HAS_*: what a set becomes; 0 = live, nothing asked for */
 	uint32_t slots;		 /* that a scanning feed declares; 0 = known at run time */
 	uint32_t spawned;	 /* room for spawned slots; 0 = the loader's own */
@@ -19,6 +21,9 @@ struct cpu_run_options {
 struct cpu_run {
 	struct blob_run on;
 	struct cpu_run_options options;
+	struct ptx_run *ptx;	     /* programs, or NULL */
+	struct ptx_run *slots;	     /* sets whose slots are run one a lane */
+	struct vyrec_module *module; /* to make these of */
 	char message[512];
 };
 /* A generated text as a verified module, or NULL with its errors and its seed printed. */

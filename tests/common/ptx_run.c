@@ -16,7 +16,6 @@ enum {
 	OBSERVABLES = 64,
 	TENANTS = 4,
 	CONTROL_WORDS = VYRE_CONTROL_MIN_WORDS + OBSERVABLES,
-	FRAMES_WORDS = 1 << 16,
 	IDLE_LIMIT = 64, /* rounds without work: another worker may be about to suspend */
 };
 
@@ -199,15 +198,21 @@ bool ptx_run_unit(struct ptx_run *run, const char *unit, const uint32_t workgrou
 /* What a launch of the feed `slots` has beside the set's own buffers. */
 struct feed {
 	uint32_t control[CONTROL_WORDS], debug[VYRE_DEBUG_WORDS], io[VYRE_IO_WORDS], launch[VYRE_LAUNCH_WORDS];
-	uint32_t frames[FRAMES_WORDS];
+	uint32_t *frames;
+	uint64_t frames_words;
 };
 
-static bool fill_feed(struct ptx_run *run, struct feed *feed, uint32_t workgroups, uint32_t count)
+static bool fill_feed(struct ptx_run *run, struct feed *feed, uint32_t unit, uint32_t workgroups, uint32_t count)
 {
+	uint32_t frame_words = run->lowered->units[unit].frame_words;
 	const struct vyre_control_params params = {.tenants = TENANTS, .observables = OBSERVABLES, .slots = count};
 	if (vyre_control_encode(feed->control, sizeof feed->control, &params))
 		return fail(run, "the control buffer cannot be encoded");
-	vyre_frames_encode(feed->frames, count, count, 64);
+	feed->frames_words = vyre_frames_words(count, count, frame_words);
+	feed->frames = calloc(feed->frames_words, sizeof *feed->frames);
+	if (!feed->frames)
+		return fail(run, "no memory");
+	vyre_frames_encode(feed->frames, count, count, frame_words);
 	feed->launch[VYRE_LAUNCH_IDLE_LIMIT] = IDLE_LIMIT;
 	feed->launch[VYRE_LAUNCH_WORKERS] = workgroups;
 	return true;
@@ -218,24 +223,34 @@ bool ptx_run_slots(struct ptx_run *run, const char *set, uint32_t workgroups, ui
 		   uint32_t buffer_count)
 {
 	struct vyrec_interp_buffer all[MAX_BUFFERS];
+	struct vyrec_interp_slot *ring = vyrec_alloc((count + 1) * sizeof *ring);
 	struct feed *feed = calloc(1, sizeof *feed);
-	uint32_t fault[2], own = 0;
-	if (!feed || buffer_count + 6 > MAX_BUFFERS) {
+	uint32_t fault[2], own = 0, unit = find_unit(run->lowered, set);
+	if (!unit || !feed || buffer_count + 6 > MAX_BUFFERS) {
 		free(feed);
-		return fail(run, "no memory, or more than %u buffers", MAX_BUFFERS);
+		free(ring);
+		return fail(run, "no set %s, no memory, or more than %u buffers", set, MAX_BUFFERS);
 	}
+	bool ok = fill_feed(run, feed, unit, workgroups, count);
+	memcpy(ring, slots, count * sizeof *ring);
 	for (; own < buffer_count; own++)
 		all[own] = buffers[own];
 	all[own++] = (struct vyrec_interp_buffer){"control", feed->control, CONTROL_WORDS};
-	all[own++] = (struct vyrec_interp_buffer){"ring_buffer", slots, (uint64_t)count * VYRE_SLOT_WORDS};
+	all[own++] = (struct vyrec_interp_buffer){"ring_buffer", ring, (uint64_t)count * VYRE_SLOT_WORDS};
 	all[own++] = (struct vyrec_interp_buffer){"debug_log", feed->debug, VYRE_DEBUG_WORDS};
 	all[own++] = (struct vyrec_interp_buffer){"io_queue", feed->io, VYRE_IO_WORDS};
 	all[own++] = (struct vyrec_interp_buffer){"launch", feed->launch, VYRE_LAUNCH_WORDS};
-	all[own++] = (struct vyrec_interp_buffer){"frames", feed->frames, FRAMES_WORDS};
-	bool ok = fill_feed(run, feed, workgroups, count) &&
-		  ptx_run_unit(run, set, (const uint32_t[3]){workgroups, 1, 1}, seed, all, own, fault);
+	all[own++] = (struct vyrec_interp_buffer){"frames", feed->frames, feed->frames_words};
+	ok = ok && ptx_run_unit(run, set, (const uint32_t[3]){workgroups, 1, 1}, seed, all, own, fault);
 	if (ok && fault[0])
 		ok = fail(run, "the scheduler trapped: %u %u", fault[0], fault[1]);
+	for (uint32_t i = 0; i < count && ok; i++) { /* `requeue` leaves another priority */
+		slots[i].words[VYRE_SLOT_WORD_STATUS] = ring[i].words[VYRE_SLOT_WORD_STATUS];
+		memcpy(slots[i].words + VYRE_SLOT_WORD_ARG0, ring[i].words + VYRE_SLOT_WORD_ARG0,
+		       VYRE_SLOT_ARGS * sizeof(uint32_t));
+	}
+	free(feed->frames);
 	free(feed);
+	free(ring);
 	return ok;
 }

@@ -1,6 +1,6 @@
 /* effects_test.c - bodies whose effects have one order, on the cpu device against the interpreter, bit for bit.
  *
- *   effects_test [handlers [seed]]     default 500 handlers, seed from VYRE_SEED or 1; both are printed
+ *   effects_test [handlers [seed [target]]]     default 500 handlers, seed from VYRE_SEED or 1; both are printed
  *
  * Each module runs with a level, a policy for accesses that name none, and a target of its own. A difference prints the
  * seed; `effects_test 1 SEED` prints that module's text.
@@ -166,11 +166,13 @@ static unsigned run_program(uint64_t seed, struct vyrec_module *module, struct c
 	return (fault[0] != 0) + compare(seed, &want_memory, &have_memory);
 }
 
-static unsigned run_module(uint64_t seed, bool print)
+static unsigned run_module(uint64_t seed, const char *target, bool print)
 {
 	struct setting setting = setting_of(seed);
-	struct cpu_run_options cpu = {
-	    .level = setting.level, .bounds = setting.bounds, .target = setting.target, .workers = 1 + seed % 3};
+	struct cpu_run_options cpu = {.level = setting.level,
+				      .bounds = setting.bounds,
+				      .target = target ? target : setting.target,
+				      .workers = 1 + seed % 3};
 	struct cpu_run run = {0};
 	unsigned differences;
 	char *text = generate_effects(seed, OPS);
@@ -196,9 +198,11 @@ int main(int argc, char **argv)
 	const char *env = getenv("VYRE_SEED");
 	unsigned handlers = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 500, failed = 0, modules = 0;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : env ? strtoull(env, NULL, 0) : 1;
-	printf("%u random handlers from seed %" PRIu64 "\n", handlers, seed);
+	const char *target = argc > 3 ? argv[3] : NULL;
+	printf("%u random handlers from seed %" PRIu64 "%s%s\n", handlers, seed, target ? " for " : "",
+	       target ? target : "");
 	for (; modules * OPS < handlers; modules++)
-		failed += run_module(seed + modules, handlers == 1) != 0, fflush(stdout);
+		failed += run_module(seed + modules, target, handlers == 1) != 0, fflush(stdout);
 	printf("%u passed, %u failed\n", modules - failed, failed);
 	return failed != 0;
 }

@@ -1,4 +1,5 @@
-/* slots_test.c - random slot streams through assembled megakernels: the cpu device against the interpreter.
+/* slots_test.c - random slot streams through assembled megakernels: the cpu device, and PTX with a
+ * warp a workgroup, against the interpreter.
  *
  *   slots_test [streams [seed]]     default 60 streams, seed from VYRE_SEED or 1; both are printed
  *
@@ -282,18 +283,17 @@ static const struct kind {
     {"slots", VYRE_FEED_SLOTS, VYRE_HAS_BUILTINS},
     {"priority", VYRE_FEED_PRIORITY, VYRE_HAS_BUILTINS},
 };
-enum { KINDS = sizeof kinds / sizeof *kinds, WIDTHS = 3 };
+enum { KINDS = sizeof kinds / sizeof *kinds, WIDTHS = 3, DEVICES = 2 };
+static const char *const targets[DEVICES] = {"x86-64-v3", "sm_80"};
 static const uint32_t widths[WIDTHS] = {1, 4, 64}; /* lanes of a workgroup */
 
 struct compiled {
 	struct vyrec_module *lowered[WIDTHS];
-	struct cpu_run cpu;
+	struct cpu_run devices[DEVICES];
 };
 
 static bool compile(struct compiled *c, const struct vyrec_module *set, const struct kind *kind)
 {
-	const struct cpu_run_options options = {
-	    .level = 2, .workers = 2, .feed = kind->feed, .features = kind->features};
 	for (unsigned w = 0; w < WIDTHS; w++) {
 		struct vyrec_pass_options passes = {
 		    .level = w % 2, .feed = kind->feed, .features = kind->features, .lanes = widths[w]};
@@ -305,10 +305,19 @@ static bool compile(struct compiled *c, const struct vyrec_module *set, const st
 		if (!ok)
 			return false;
 	}
-	if (cpu_run_open(&c->cpu, set, &options))
-		return true;
-	printf("%s: %s\n", kind->name, c->cpu.message);
-	return false;
+	for (unsigned d = 0; d < DEVICES; d++) {
+		const struct cpu_run_options options = {.level = 2,
+							.workers = 2,
+							.feed = kind->feed,
+							.features = kind->features,
+							.target = targets[d],
+							.lanes = 32};
+		if (!cpu_run_open(&c->devices[d], set, &options)) {
+			printf("%s: %s\n", kind->name, c->devices[d].message);
+			return false;
+		}
+	}
+	return true;
 }
 
 static bool interpret(struct vyrec_module *m, struct image *image, uint32_t workgroups, uint64_t seed)
@@ -325,16 +334,17 @@ static bool interpret(struct vyrec_module *m, struct image *image, uint32_t work
 	return result.status == VYRE_OK;
 }
 
-static bool dispatch(struct compiled *c, struct image *image, uint32_t workgroups)
+static bool dispatch(struct compiled *c, unsigned device, struct image *image, uint32_t workgroups)
 {
 	struct vyrec_interp_buffer buffers[BUFFERS];
 	uint32_t fault[2];
 	bind(buffers, image);
 	image->launch[VYRE_LAUNCH_WORKERS] = workgroups;
-	if (cpu_run_program(&c->cpu, "streams", (const uint32_t[3]){workgroups, 1, 1}, buffers, BUFFERS, fault) &&
+	if (cpu_run_program(&c->devices[device], "streams", (const uint32_t[3]){workgroups, 1, 1}, buffers, BUFFERS,
+			    fault) &&
 	    !fault[0])
 		return true;
-	printf("  cpu: fault %u %u %s\n", fault[0], fault[1], c->cpu.message);
+	printf("  %s: fault %u %u %s\n", targets[device], fault[0], fault[1], c->devices[device].message);
 	return false;
 }
 
@@ -350,9 +360,9 @@ static bool check_confluent(struct compiled *c, uint64_t seed)
 		ok &= interpret(c->lowered[w], &image, 1 + (uint32_t)((seed + w) % 3), seed + w + 1) &&
 		      images_agree(&image, &first);
 	}
-	for (uint32_t workgroups = 1; workgroups <= 2; workgroups++) {
+	for (uint32_t turn = 0; turn < 2 * DEVICES; turn++) {
 		make_confluent(&image, seed);
-		ok &= dispatch(c, &image, workgroups) && images_agree(&image, &first);
+		ok &= dispatch(c, turn % DEVICES, &image, 1 + turn / DEVICES) && images_agree(&image, &first);
 	}
 	return ok;
 }
@@ -395,7 +405,7 @@ static bool check_racing(struct compiled *c, uint64_t seed)
 		order_of((unsigned)(seed + turn) % ORDERS, order);
 		make_racing(&image, seed, order);
 		ok &= (turn < 4 ? interpret(c->lowered[turn % WIDTHS], &image, 2, seed + turn + 1)
-				: dispatch(c, &image, 2)) &&
+				: dispatch(c, turn % DEVICES, &image, 2)) &&
 		      is_allowed(allowed, outcome_of(&image, order));
 	}
 	return ok;
@@ -422,7 +432,8 @@ int main(int argc, char **argv)
 		}
 		for (unsigned w = 0; w < WIDTHS; w++)
 			vyrec_module_destroy(c.lowered[w]);
-		cpu_run_close(&c.cpu);
+		for (unsigned d = 0; d < DEVICES; d++)
+			cpu_run_close(&c.devices[d]);
 	}
 	vyrec_module_destroy(set);
 	printf("%u of %u streams differ\n", wrong, KINDS * streams);

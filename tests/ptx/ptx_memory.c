@@ -188,12 +188,41 @@ static void store_one(void *at, unsigned width, uint64_t value, bool release)
 	}
 }
 
+/* LLVM reads three elements of an aligned array as four: what lies behind the end, in the vector's own 16 bytes, is read and
+ * not used. Such elements are bits that nobody may use. */
+static bool load_past_end(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx_insn *insn,
+			  uint64_t address)
+{
+	struct ptx_frame *frame = lane->frame;
+	const uint32_t *slots = frame->function->vectors + insn->e;
+	struct ptx_insn one = *insn;
+	char message[PTX_MESSAGE];
+	one.count = 1;
+	if (address & ((uint64_t)insn->width * insn->count - 1))
+		return false;
+	memcpy(message, thread->message, sizeof message);
+	for (unsigned i = 0; i < insn->count; i++) {
+		thread->failed = false;
+		const uint8_t *at = ptx_translate(thread, lane, &one, address + i * insn->width, false);
+		if (!at && i == 0)
+			break;
+		frame->slots[slots[i]] = at ? load_one(at, insn->width, false) : 0xa5 * (uint64_t)i;
+		if (frame->defined)
+			frame->defined[slots[i]] = at != NULL;
+		if (i + 1 == insn->count)
+			thread->failed = false;
+	}
+	memcpy(thread->message, message, sizeof message);
+	return !thread->failed;
+}
+
 bool ptx_load(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx_insn *insn)
 {
 	struct ptx_frame *frame = lane->frame;
-	const uint8_t *at = ptx_translate(thread, lane, insn, frame->slots[insn->a] + (uint64_t)insn->offset, false);
+	uint64_t address = frame->slots[insn->a] + (uint64_t)insn->offset;
+	const uint8_t *at = ptx_translate(thread, lane, insn, address, false);
 	if (!at)
-		return false;
+		return insn->flags & PTX_VECTOR && load_past_end(thread, lane, insn, address);
 	if (!(insn->flags & PTX_VECTOR)) {
 		frame->slots[insn->d] = load_one(at, insn->width, insn->order == PTX_ACQUIRE);
 		return true;
