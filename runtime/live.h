@@ -145,8 +145,9 @@ vyre_status vyre_ring_answer_lost(void);
 /* ring.c: a worker has published io entries; any thread. */
 void vyre_ring_io_asked(struct vyre_ring *ring);
 
-/* publish.c: how far publishing has come. */
+/* publish.c: how far publishing has come; locked: publish_lock is held. */
 struct vyre_commit vyre_ring_commit(struct vyre_ring *ring);
+struct vyre_commit vyre_ring_commit_locked(struct vyre_ring *ring);
 /* publish.c: counts and frees the detached slots that have faulted; publish_lock is held. */
 void vyre_ring_reap_faults(struct vyre_ring *ring);
 /* publish.c: locks publish_lock, putting right what a dead publisher left. */

@@ -76,12 +76,17 @@ void vyre_ring_unlock(struct vyre_ring *ring)
 	pthread_mutex_unlock(&ring->publish_lock);
 }
 
+struct vyre_commit vyre_ring_commit_locked(struct vyre_ring *ring)
+{
+	return *current_commit(ring);
+}
+
 struct vyre_commit vyre_ring_commit(struct vyre_ring *ring)
 {
 	struct vyre_commit now;
 
 	vyre_ring_lock(ring);
-	now = *current_commit(ring);
+	now = vyre_ring_commit_locked(ring);
 	vyre_ring_unlock(ring);
 	return now;
 }

@@ -40,25 +40,42 @@ static uint32_t debug_records(struct vyre_ring *ring)
 	return records < VYRE_DEBUG_RECORDS ? records : VYRE_DEBUG_RECORDS;
 }
 
+/* RETIRED has 32 bits and is less than 2^31 away from what was published. */
+static uint64_t retired_of(const struct vyre_ring *ring, uint64_t published, uint32_t retired)
+{
+	return published - (uint64_t)(int64_t)(int32_t)((uint32_t)ring->first_position + (uint32_t)published - retired);
+}
+
+/* publish_lock is held. Behind PCIe RETIRED comes later than the slots that somebody has waited for: the places know. */
+static uint32_t count_in_flight(const struct vyre_ring *ring)
+{
+	uint32_t count = 0, i;
+
+	for (i = 0; i < ring->slots; i++)
+		if (__atomic_load_n(&ring->owner[i], __ATOMIC_ACQUIRE) != 0)
+			count += !vyre_slot_has_ended(vyre_slot_status(ring, i));
+	return count;
+}
+
 void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out)
 {
 	/* Read first: what retires later is published by the time that is counted. */
-	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED);
+	uint32_t retired = vyre_live_load(ring, VYRE_LIVE_RETIRED), in_flight = 0;
 	struct vyre_commit now;
 
 	memset(out, 0, sizeof(*out));
 	vyre_ring_lock(ring);
+	now = vyre_ring_commit_locked(ring);
 	vyre_ring_reap_faults(ring);
+	if (ring->is_mailbox)
+		in_flight = count_in_flight(ring);
 	out->detached_faults = ring->detached_faults;
 	out->last_fault_slot = ring->last_fault[0];
 	out->last_fault_code = ring->last_fault[1];
 	out->last_fault_detail = ring->last_fault[2];
 	vyre_ring_unlock(ring);
-	now = vyre_ring_commit(ring);
 	out->published = now.published;
-	/* RETIRED has 32 bits and is less than 2^31 away from what was published. */
-	out->retired = now.published -
-		       (uint64_t)(int64_t)(int32_t)((uint32_t)ring->first_position + (uint32_t)now.published - retired);
+	out->retired = ring->is_mailbox ? now.published - in_flight : retired_of(ring, now.published, retired);
 	out->faults = read_word(ring, VYRE_RING_BUFFER_CONTROL, VYRE_CONTROL_FAULT_COUNT);
 	out->wakes = __atomic_load_n(&ring->wakes, __ATOMIC_RELAXED);
 	out->parked = vyre_live_load(ring, VYRE_LIVE_PARKED);

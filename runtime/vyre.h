@@ -348,7 +348,7 @@ struct vyre_ring_stats {
 	uint32_t waiting;  /* suspended slots that wait for an epoch, for i/o, or for what they have spawned */
 	uint32_t shut_down; /* 1 = a SHUTDOWN slot has stopped the ring */
 	uint32_t sleeping; /* workers asleep now */
-	uint32_t metrics[32]; /* slots run, by opcode below 32 */
+	uint32_t metrics[32]; /* slots run, by opcode below 32; cuda: a batch is counted when the whole of it has run */
 	uint32_t debug_records, debug_dropped;
 };
 VYRE_API void vyre_ring_get_stats(struct vyre_ring *ring, struct vyre_ring_stats *out);
