@@ -83,11 +83,12 @@ void vyre_cuda_stream_destroy(struct vyre_cuda *cuda, vyre_cu_stream stream);
 
 /* ---- cuda_block.c ---- */
 
-/* Around a launch. begin takes the lock `order`, so that nothing is waiting for launches now; launched gives it back (is_running
- * 0: the launch was refused); ended: it has ended. */
+/* Around a launch. begin takes the lock `order`, so that nothing is waiting for launches now; launched gives it back
+ * (is_running 0: the launch was refused); ended: the driver's answer to whether it has ended. Only success and a dead
+ * context say so; after any other failure it may still run, so it counts for ever, and the device is lost to us. */
 void vyre_cuda_begin(struct vyre_cuda *cuda);
 void vyre_cuda_launched(struct vyre_cuda *cuda, int is_running);
-void vyre_cuda_ended(struct vyre_cuda *cuda);
+void vyre_cuda_ended(struct vyre_cuda *cuda, vyre_cu_result result);
 /* Zeroed memory. The context is current. */
 vyre_status vyre_cuda_block_create(struct vyre_cuda *cuda, enum vyre_place place, uint64_t bytes,
 				   struct vyre_cuda_block **out);

@@ -67,8 +67,13 @@ void vyre_cuda_launched(struct vyre_cuda *cuda, int is_running)
 	pthread_mutex_unlock(&cuda->order);
 }
 
-void vyre_cuda_ended(struct vyre_cuda *cuda)
+void vyre_cuda_ended(struct vyre_cuda *cuda, vyre_cu_result result)
 {
+	if (result != 0) {
+		__atomic_store_n(&cuda->lost, result, __ATOMIC_RELEASE);
+		if (!vyre_cuda_result(result)->is_dead)
+			return;
+	}
 	pthread_mutex_lock(&cuda->order);
 	if (--cuda->running == 0)
 		empty_graves(cuda);

@@ -67,7 +67,7 @@ static vyre_cu_result launch(struct vyre_kernel *kernel, const uint32_t workgrou
 	struct vyre_cuda *cuda = vyre_cuda_of(kernel->device);
 	struct vyre_cuda_function *function = kernel->image.own;
 	struct vyre_cuda_trap *copies = function->trap_copy->data;
-	vyre_cu_result result;
+	vyre_cu_result result, ended;
 
 	copies[0] = (struct vyre_cuda_trap){VYRE_CUDA_NO_TRAP, VYRE_CUDA_NO_TRAP};
 	vyre_cuda_begin(cuda);
@@ -81,10 +81,9 @@ static vyre_cu_result launch(struct vyre_kernel *kernel, const uint32_t workgrou
 		return result;
 	result = cuda->driver.cuMemcpyDtoHAsync_v2(&copies[1], function->traps->address, sizeof(copies[1]),
 						   function->stream);
-	if (result == 0)
-		result = cuda->driver.cuStreamSynchronize(function->stream);
-	vyre_cuda_ended(cuda);
-	return result;
+	ended = cuda->driver.cuStreamSynchronize(function->stream);
+	vyre_cuda_ended(cuda, ended);
+	return ended ? ended : result;
 }
 
 static vyre_status report_trap(struct vyre_kernel *kernel, uint32_t fault[2])
@@ -117,11 +116,12 @@ vyre_status vyre_cuda_dispatch(struct vyre_kernel *kernel, const uint32_t workgr
 		return status;
 	result = launch(kernel, workgroups, together);
 	vyre_cuda_leave(cuda);
-	if (result != 0)
-		return vyre_cuda_fail(cuda, result, "%.64s on %u x %u x %u workgroups",
-				      vyre_blob_string(kernel->blob, kernel->unit->name), workgroups[0], workgroups[1],
-				      workgroups[2]);
-	return report_trap(kernel, fault);
+	if (result == 0)
+		return report_trap(kernel, fault);
+	status = vyre_cuda_fail(cuda, result, "%.64s on %u x %u x %u workgroups",
+				vyre_blob_string(kernel->blob, kernel->unit->name), workgroups[0], workgroups[1],
+				workgroups[2]);
+	return __atomic_load_n(&cuda->lost, __ATOMIC_ACQUIRE) ? VYRE_DEVICE_LOST : status;
 }
 
 VYRE_STATIC_ASSERT(sizeof(struct vyre_cuda_arg) == sizeof(struct vyre_cpu_buffer), "a kernel's table is its arguments");

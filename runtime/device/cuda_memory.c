@@ -176,6 +176,10 @@ vyre_status vyre_cuda_memory_place(struct vyre_memory *memory, enum vyre_place p
 
 vyre_status vyre_cuda_memory_create(struct vyre_memory *memory)
 {
+	struct vyre_cuda *cuda = vyre_cuda_of(memory->device);
+
+	if (__atomic_load_n(&cuda->lost, __ATOMIC_ACQUIRE))
+		return vyre_cuda_fail_lost(cuda);
 	return memory->place == VYRE_PLACE_NONE ? VYRE_OK : make(memory, memory->place);
 }
 

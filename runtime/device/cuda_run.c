@@ -128,7 +128,6 @@ vyre_status vyre_cuda_run_launch(struct vyre_cuda_run *run, struct vyre_kernel *
 	return result == 0 ? VYRE_OK : fail_launch(cuda, result, workgroups);
 }
 
-/* What the driver says of the stream; a result that is no answer is the device's end, whatever it means elsewhere. */
 static vyre_cu_result query(struct vyre_cuda_run *run)
 {
 	struct vyre_cuda *cuda = vyre_cuda_of(run->device);
@@ -138,8 +137,6 @@ static vyre_cu_result query(struct vyre_cuda_run *run)
 		result = cuda->driver.cuStreamQuery(run->stream);
 		vyre_cuda_leave(cuda);
 	}
-	if (result != 0 && result != VYRE_CU_NOT_READY)
-		__atomic_store_n(&cuda->lost, result, __ATOMIC_RELEASE);
 	return result;
 }
 
@@ -149,11 +146,15 @@ enum vyre_cuda_state vyre_cuda_run_state(struct vyre_cuda_run *run)
 	enum vyre_cuda_state state = VYRE_CUDA_IDLE;
 
 	pthread_mutex_lock(&run->lock);
-	if (run->is_launched && query(run) == VYRE_CU_NOT_READY) {
-		state = VYRE_CUDA_RUNNING;
-	} else if (run->is_launched) {
-		run->is_launched = 0;
-		vyre_cuda_ended(cuda);
+	if (run->is_launched) {
+		vyre_cu_result result = query(run);
+
+		if (result == VYRE_CU_NOT_READY) {
+			state = VYRE_CUDA_RUNNING;
+		} else {
+			run->is_launched = 0;
+			vyre_cuda_ended(cuda, result);
+		}
 	}
 	pthread_mutex_unlock(&run->lock);
 	return __atomic_load_n(&cuda->lost, __ATOMIC_ACQUIRE) ? VYRE_CUDA_LOST : state;

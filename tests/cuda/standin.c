@@ -65,6 +65,21 @@ int64_t standin_live(void)
 	return __atomic_load_n(&live, __ATOMIC_RELAXED);
 }
 
+void standin_forget(void)
+{
+	uint32_t i;
+
+	if (standin_running_kernels())
+		standin_mistake("a process ends while a kernel runs");
+	standin_forget_memory();
+	standin_forget_modules();
+	for (i = 0; i < MAX_GPUS; i++) {
+		standin_add_live(-(int64_t)library.contexts[i].refs);
+		library.contexts[i].refs = 0;
+	}
+	standin_break(CU_OK);
+}
+
 uint32_t standin_depth(void)
 {
 	return depth;
@@ -76,8 +91,6 @@ vyre_cu_result standin_call(enum standin_symbol symbol)
 
 	if (result == CU_OK)
 		result = standin_lost();
-	else if (vyre_cuda_result(result)->is_dead)
-		standin_break(result);
 	if (result == CU_OK && depth == 0)
 		result = CU_INVALID_CONTEXT;
 	return result;
@@ -226,14 +239,13 @@ vyre_cu_result cuDevicePrimaryCtxRelease_v2(vyre_cu_device device)
 {
 	vyre_cu_result result = check_device(SYMBOL_cuDevicePrimaryCtxRelease, device);
 
-	if (result != CU_OK)
-		return result;
+	/* What a call is refused to give back is gone all the same: nobody can ask again. */
 	pthread_mutex_lock(&library.lock);
 	if (library.contexts[device].refs-- == 0)
 		standin_mistake("a context is released more often than it was retained");
 	pthread_mutex_unlock(&library.lock);
 	standin_add_live(-1);
-	return CU_OK;
+	return result;
 }
 
 vyre_cu_result cuCtxPushCurrent_v2(vyre_cu_context context)

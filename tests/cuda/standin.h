@@ -54,5 +54,6 @@ struct standin_image {
 	X(int64_t, standin_live, (void))                 /* contexts, streams, modules and memory not given back */ \
 	X(uint32_t, standin_running, (void))             /* kernels */ \
 	X(uint32_t, standin_depth, (void))               /* contexts current on this thread */ \
-	X(void, standin_break, (unsigned result))        /* the context dies now, whatever runs */
+	X(void, standin_break, (unsigned result))        /* the context dies now, whatever runs */ \
+	X(void, standin_forget, (void))                  /* as the end of a process: all is given back; nothing may run */
 #endif

@@ -84,7 +84,8 @@ static void release(int kind, uint64_t at)
 		;
 	if (i == heap.count)
 		standin_mistake("memory is given back that was not allocated");
-	madvise(range->bytes + at, heap.blocks[i].bytes, MADV_DONTNEED);
+	if (!standin_running_kernels()) /* of a dead context one may still run here, as it would not on a GPU */
+		madvise(range->bytes + at, heap.blocks[i].bytes, MADV_DONTNEED);
 	range->used -= heap.blocks[i].bytes;
 	heap.blocks[i] = heap.blocks[--heap.count];
 	pthread_mutex_unlock(&heap.lock);
@@ -135,6 +136,22 @@ struct standin_block *standin_copy_blocks(uint32_t *count)
 	if (!blocks)
 		standin_mistake("no memory");
 	return blocks;
+}
+
+void standin_forget_memory(void)
+{
+	uint32_t i;
+
+	pthread_mutex_lock(&heap.lock);
+	for (i = 0; i < heap.count; i++) {
+		const struct block *block = &heap.blocks[i];
+
+		madvise(heap.ranges[block->kind].bytes + block->at, block->bytes, MADV_DONTNEED);
+		heap.ranges[block->kind].used = 0;
+	}
+	standin_add_live(-(int64_t)heap.count);
+	heap.count = 0;
+	pthread_mutex_unlock(&heap.lock);
 }
 
 static int is_pinned(const void *data, uint64_t bytes)

@@ -15,6 +15,11 @@
 
 enum { MAX_ENTRIES = 256, MAX_ELF_BYTES = 64 << 20 };
 
+static struct {
+	pthread_mutex_t lock;
+	struct CUmod_st *first;
+} modules = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 /* ---- native code ---- */
 
 /* The image's length is the ELF file's own: section headers come last in what our linkers write. */
@@ -120,8 +125,41 @@ vyre_cu_result cuModuleLoadDataEx(vyre_cu_module *out, const void *image, unsign
 		return result;
 	}
 	standin_add_live(1);
+	pthread_mutex_lock(&modules.lock);
+	module->next = modules.first;
+	modules.first = module;
+	pthread_mutex_unlock(&modules.lock);
 	*out = module;
 	return CU_OK;
+}
+
+static void unload(struct CUmod_st *module)
+{
+	struct CUmod_st **link = &modules.first;
+
+	pthread_mutex_lock(&modules.lock);
+	while (*link != module)
+		link = &(*link)->next;
+	*link = module->next;
+	pthread_mutex_unlock(&modules.lock);
+	while (module->functions) {
+		struct CUfunc_st *function = module->functions;
+
+		module->functions = function->next;
+		free(function);
+	}
+	/* Of a dead context a kernel may still run here, as it would not on a GPU. */
+	if (module->library && !standin_running_kernels())
+		dlclose(module->library);
+	standin_unload_text(module);
+	free(module);
+	standin_add_live(-1);
+}
+
+void standin_forget_modules(void)
+{
+	while (modules.first)
+		unload(modules.first);
 }
 
 vyre_cu_result cuModuleUnload(vyre_cu_module module)
@@ -130,17 +168,7 @@ vyre_cu_result cuModuleUnload(vyre_cu_module module)
 
 	if (standin_running_kernels() && !standin_lost())
 		standin_mistake("a module is unloaded while a kernel runs: the driver would wait for it");
-	while (module->functions) {
-		struct CUfunc_st *function = module->functions;
-
-		module->functions = function->next;
-		free(function);
-	}
-	if (module->library && !standin_running_kernels())
-		dlclose(module->library);
-	standin_unload_text(module);
-	free(module);
-	standin_add_live(-1);
+	unload(module);
 	return result;
 }
 

@@ -18,6 +18,7 @@ struct CUfunc_st {
 };
 
 struct CUmod_st {
+	struct CUmod_st *next;
 	void *library; /* native */
 	struct ptx_module *text;
 	struct CUfunc_st *functions;

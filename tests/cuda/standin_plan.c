@@ -130,6 +130,8 @@ vyre_cu_result standin_count(enum standin_symbol symbol)
 		if (plan.rows[i].symbol == symbol && (plan.rows[i].at == EVERY || plan.rows[i].at == call))
 			result = plan.rows[i].result;
 	pthread_mutex_unlock(&plan.lock);
+	if (result != CU_OK && symbol != SYMBOL_kernel && vyre_cuda_result(result)->is_dead)
+		standin_break(result);
 	return result;
 }
 

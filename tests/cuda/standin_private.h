@@ -80,6 +80,10 @@ struct standin_block {
 	int is_pinned;
 };
 struct standin_block *standin_copy_blocks(uint32_t *count);
+void standin_forget_memory(void);
+
+/* ---- standin_module.c ---- */
+void standin_forget_modules(void);
 
 /* ---- standin_stream.c ---- */
 struct standin_work {
