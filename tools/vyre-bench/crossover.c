@@ -1,8 +1,9 @@
 /* crossover.c - how long an item must take before a launch for each, or a graph of many, is as good as our ring.
  *
- * The same work three ways, one item after the other: launches queued on a stream, one graph of as many nodes, and a ring
- * with one worker that is fed in batches. A row an item time and peer: microseconds an item. Then, for each peer, the
- * shortest item time from which on it stays within 5 % of ours: from there on a ring buys nothing.
+ * The same work three ways: launches queued, one graph of as many nodes, and a ring that is fed in batches. Once with one
+ * item after the other (one stream, a chain of nodes, one worker), and once side by side (streams in turn, nodes without
+ * edges, all workers). A row an item time and peer: microseconds an item. Then, for each peer, the shortest item time from
+ * which on it stays within 5 % of ours: from there on a ring buys nothing.
  *
  * A time is made of turns of op item's loop; how long one takes is measured first, on the device itself.
  */
@@ -24,6 +25,11 @@ static const struct peer {
 	const char *name, *floor_is;
 } peers[] = {{BENCH_LAUNCH_QUEUED, "launch", "a launch an item, queued"},
 	     {BENCH_LAUNCH_GRAPH_MANY, "graph", "a graph of all items"}};
+static const struct way {
+	bool wide;
+	const char *name, *note;
+} ways[] = {{false, "cross", "one after the other"}, {true, "cross.wide", "side by side"}};
+enum { WAYS = sizeof ways / sizeof *ways };
 enum { TIMES = sizeof item_us / sizeof *item_us, PEERS = sizeof peers / sizeof *peers };
 
 static int compare(const void *a, const void *b)
@@ -37,7 +43,7 @@ static bool shortest(struct bench_device *d, uint32_t turns, double *seconds)
 {
 	double times[5];
 
-	if (!d->fns->launch(d->floor, BENCH_LAUNCH_SYNC, turns, 5, times))
+	if (!d->fns->launch(d->floor, BENCH_LAUNCH_SYNC, false, turns, 5, times))
 		return false;
 	qsort(times, 5, sizeof *times, compare);
 	*seconds = times[0];
@@ -53,7 +59,7 @@ static bool calibrate(struct bench_device *d, double *turn_seconds)
 	for (;; turns *= 2) {
 		if (!shortest(d, turns, &once) || !shortest(d, 2 * turns, &twice))
 			return false;
-		if (twice - once > (bench_options.quick ? 1e-5 : 1e-3))
+		if (twice - once > (bench_options.quick ? 1e-4 : 1e-3))
 			break;
 		if (turns >= 1u << 28)
 			return bench_fail("%u turns of the item's loop take no time", turns);
@@ -93,8 +99,14 @@ static unsigned rounds(void)
 	return bench_options.rounds < ROUNDS ? bench_options.rounds : ROUNDS;
 }
 
+/* 0: on a GPU all that there is room for. */
+static unsigned workers(bool wide)
+{
+	return !wide ? 1 : bench_is_gpu() ? 0 : bench_processors() - 1;
+}
+
 /* Medians of seconds an item. */
-static bool measure(struct bench_device *d, double us, double turn_seconds, double *ours, double *theirs,
+static bool measure(struct bench_device *d, bool wide, double us, double turn_seconds, double *ours, double *theirs,
 		    unsigned *count)
 {
 	double ring[ROUNDS], peer[PEERS][ROUNDS], most = SECONDS_A_ROW / (us * 1e-6);
@@ -104,9 +116,9 @@ static bool measure(struct bench_device *d, double us, double turn_seconds, doub
 	turns = turns ? turns : 1; /* 0 is the empty launch */
 	for (unsigned round = 0; round < rounds(); round++) {
 		for (unsigned i = 0; i < PEERS; i++)
-			if (!d->fns->launch(d->floor, peers[i].how, turns, *count, &peer[i][round]))
+			if (!d->fns->launch(d->floor, peers[i].how, wide, turns, *count, &peer[i][round]))
 				return false;
-		if (!bench_session_ring(&d->session, RING_SLOTS, 1))
+		if (!bench_session_ring(&d->session, RING_SLOTS, workers(wide)))
 			return false;
 		bool good = run_on_ring(d, turns, *count, &ring[round]);
 		if (!bench_session_ring_close(&d->session) || !good)
@@ -118,7 +130,7 @@ static bool measure(struct bench_device *d, double us, double turn_seconds, doub
 	return true;
 }
 
-static void report(const struct peer *peer, double us, double floor, double ours, unsigned count)
+static void report(const struct way *way, const struct peer *peer, double us, double floor, double ours, unsigned count)
 {
 	char name[48];
 	struct bench_row row = {.name = name,
@@ -128,58 +140,72 @@ static void report(const struct peer *peer, double us, double floor, double ours
 				.floor_is = peer->floor_is,
 				.correct = true};
 
-	snprintf(name, sizeof name, "cross.%s.%gus", peer->name, us);
-	snprintf(row.note, sizeof row.note, "%u items of %g us", count, us);
+	snprintf(name, sizeof name, "%s.%s.%gus", way->name, peer->name, us);
+	snprintf(row.note, sizeof row.note, "%u items of %g us, %s", count, us, way->note);
 	bench_report_samples(&row, rounds());
 }
 
 /* The shortest time from which on the peer is no worse; none: it is worse at the longest too. */
-static void report_cross(const struct peer *peer, const double *times, unsigned count, const double *ratio)
+static void report_cross(const struct way *way, const struct peer *peer, const double *times, unsigned count,
+			 const double *ratio)
 {
 	char name[48];
-	struct bench_row row = {
-	    .name = name, .unit = "us", .floor_is = "", .correct = true, .goal_kind = BENCH_NO_GOAL};
+	struct bench_row row = {.name = name, .unit = "us", .ours = NAN, .floor_is = "", .correct = true};
 	unsigned first = count;
 
 	while (first > 0 && ratio[first - 1] <= NO_WORSE)
 		first--;
-	snprintf(name, sizeof name, "cross.%s", peer->name);
+	snprintf(name, sizeof name, "%s.%s", way->name, peer->name);
 	if (first == count) {
-		row.ours = NAN;
-		snprintf(row.note, sizeof row.note, "%s costs more than 5 %% more than our ring at every item time",
-			 peer->floor_is);
+		snprintf(row.note, sizeof row.note, "%s, %s, costs over 5 %% more than our ring at items of %g us too",
+			 peer->floor_is, way->note, times[count - 1]);
 	} else {
 		row.ours = times[first];
-		snprintf(row.note, sizeof row.note, "%s is within 5 %% of our ring from items of %g us on",
-			 peer->floor_is, times[first]);
+		snprintf(row.note, sizeof row.note, "%s, %s, is within 5 %% of our ring from items of %g us on",
+			 peer->floor_is, way->note, times[first]);
 	}
 	bench_report_samples(&row, rounds());
 }
 
-void bench_crossover(void)
+static bool measure_way(struct bench_device *d, const struct way *way, double turn_seconds)
 {
 	const double *times = bench_options.quick ? quick_us : item_us;
 	unsigned count = bench_options.quick ? sizeof quick_us / sizeof *quick_us : TIMES, items;
-	double turn_seconds = 0, ours, theirs[PEERS], ratio[PEERS][TIMES];
+	double ours, theirs[PEERS], ratio[PEERS][TIMES];
+
+	for (unsigned i = 0; i < count; i++) {
+		bench_guard(way->name);
+		if (!measure(d, way->wide, times[i], turn_seconds, &ours, theirs, &items))
+			return false;
+		for (unsigned peer = 0; peer < PEERS; peer++) {
+			report(way, &peers[peer], times[i], theirs[peer], ours, items);
+			ratio[peer][i] = theirs[peer] / ours;
+		}
+	}
+	for (unsigned peer = 0; peer < PEERS; peer++)
+		report_cross(way, &peers[peer], times, count, ratio[peer]);
+	return true;
+}
+
+void bench_crossover(void)
+{
+	double turn_seconds = 0;
 	struct bench_device d;
+	char why[100];
 
 	if (!bench_device_open(&d))
 		return;
 	bench_guard("the time of an item");
 	bool good = calibrate(&d, &turn_seconds);
-	for (unsigned i = 0; i < count && good; i++) {
-		bench_guard("items");
-		good = measure(&d, times[i], turn_seconds, &ours, theirs, &items);
-		for (unsigned peer = 0; peer < PEERS && good; peer++) {
-			report(&peers[peer], times[i], theirs[peer], ours, items);
-			ratio[peer][i] = theirs[peer] / ours;
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (ways[i].wide && !bench_is_gpu() && bench_processors() < 3) {
+			snprintf(why, sizeof why, "needs 3 processors, there are %u", bench_processors());
+			bench_report_left_out(ways[i].name, why);
+		} else if (!good || !measure_way(&d, &ways[i], turn_seconds)) {
+			bench_report_failed(ways[i].name, bench_why());
+			if (good)
+				bench_forgive();
 		}
-	}
-	for (unsigned peer = 0; peer < PEERS && good; peer++)
-		report_cross(&peers[peer], times, count, ratio[peer]);
-	if (!good) {
-		bench_report_failed("cross", bench_why());
-		bench_forgive();
 	}
 	bench_device_close(&d);
 }

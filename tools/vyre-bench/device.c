@@ -78,7 +78,7 @@ static bool launch_once(struct bench_device *d, enum bench_launch how, struct la
 {
 	unsigned count = launch_count(how);
 	double *seconds = bench_seconds(count);
-	bool good = d->fns->launch(d->floor, how, 0, count, seconds);
+	bool good = d->fns->launch(d->floor, how, false, 0, count, seconds);
 
 	if (good && is_latency(how))
 		take(latency, round, seconds, count);

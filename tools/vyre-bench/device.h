@@ -32,9 +32,10 @@ struct bench_floor_fns {
 	void (*describe)(struct bench_floor *floor, char *text, size_t size); /* versions of drivers */
 	/* seconds[count]: one word there and back. */
 	bool (*ping_pong)(struct bench_floor *floor, unsigned count, double *seconds);
-	/* Items of so many turns (op item; 0 = nothing but being counted). SYNC, GRAPH_SYNC: seconds[count], one each;
-	 * else *seconds, all of them. */
-	bool (*launch)(struct bench_floor *floor, enum bench_launch how, uint32_t turns, unsigned count,
+	/* Items of so many turns (op item; 0 = nothing but being counted), one after the other, or with `wide` (QUEUED and
+	 * GRAPH_MANY) side by side where the device can. SYNC, GRAPH_SYNC: seconds[count], one each; else *seconds, all
+	 * of them. */
+	bool (*launch)(struct bench_floor *floor, enum bench_launch how, bool wide, uint32_t turns, unsigned count,
 		       double *seconds);
 	/* Bytes a second; NULL: the device has no such thing. */
 	bool (*read_in_place)(struct bench_floor *floor, uint64_t bytes, double *rate);

@@ -1,7 +1,8 @@
 /* floor_cpu.c - what two threads give without us: a word there and back, work handed to a thread that sleeps, memory read.
  *
  * A launch is what a program with a thread pool does: an item into a queue under a mutex, a signal, and a condition
- * variable to wait for the end. A graph is a list of items that goes into the queue as one.
+ * variable to wait for the end. A graph is a list of items that goes into the queue as one, or as one for each thread. One
+ * thread works, or all, a processor each beside that of the caller.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,13 +15,13 @@
 struct line { /* a word with no neighbours, not even the prefetcher's */
 	_Alignas(128) _Atomic uint32_t word;
 };
-enum { QUEUE = 4096 };
+enum { QUEUE = 4096, THREADS = 64 };
 #define END_OF_GAME UINT32_MAX
 
 struct bench_floor {
 	struct line ping, pong;
 	pthread_mutex_t lock;
-	pthread_cond_t work, idle;
+	pthread_cond_t work, parked, idle; /* parked: threads that are not active */
 	struct order {
 		uint32_t turns, items;
 	} queue[QUEUE];
@@ -28,7 +29,12 @@ struct bench_floor {
 	uint64_t given, ended; /* items */
 	uint64_t sum;	       /* of what the items made */
 	bool leave;
-	pthread_t worker;
+	unsigned threads, active; /* those that exist; the first of them work */
+	struct worker {
+		struct bench_floor *floor;
+		unsigned index;
+		pthread_t thread;
+	} workers[THREADS];
 };
 
 static uint32_t run_item(uint32_t turns)
@@ -48,18 +54,19 @@ uint32_t bench_item_value(uint32_t turns)
 	return run_item(turns);
 }
 
-/* ---- the pool: one thread ---------------------------------------------------------------------------------------------- */
+/* ---- the pool ---------------------------------------------------------------------------------------------------------- */
 
 static void *work(void *argument)
 {
-	struct bench_floor *floor = argument;
+	const struct worker *worker = argument;
+	struct bench_floor *floor = worker->floor;
 
-	bench_pin(BENCH_WORKER_CPU);
+	bench_pin(BENCH_WORKER_CPU + (int)worker->index);
 	pthread_mutex_lock(&floor->lock);
 	for (;;) {
-		while (floor->first == floor->last && !floor->leave)
-			pthread_cond_wait(&floor->work, &floor->lock);
-		if (floor->first == floor->last)
+		while (!floor->leave && (worker->index >= floor->active || floor->first == floor->last))
+			pthread_cond_wait(worker->index >= floor->active ? &floor->parked : &floor->work, &floor->lock);
+		if (floor->leave)
 			break;
 		struct order order = floor->queue[floor->first++ % QUEUE];
 		uint64_t sum = 0;
@@ -93,12 +100,24 @@ static void wait_idle(struct bench_floor *floor)
 	pthread_mutex_unlock(&floor->lock);
 }
 
-static bool launch(struct bench_floor *floor, enum bench_launch how, uint32_t turns, unsigned count, double *seconds)
+static void set_active(struct bench_floor *floor, unsigned active)
+{
+	pthread_mutex_lock(&floor->lock);
+	floor->active = active;
+	pthread_cond_broadcast(&floor->parked);
+	pthread_cond_broadcast(&floor->work);
+	pthread_mutex_unlock(&floor->lock);
+}
+
+static bool launch(struct bench_floor *floor, enum bench_launch how, bool wide, uint32_t turns, unsigned count,
+		   double *seconds)
 {
 	uint64_t before = floor->sum;
-	double from = bench_now();
+	double from;
 
 	bench_pin(BENCH_PUBLISHER_CPU);
+	set_active(floor, wide ? floor->threads : 1);
+	from = bench_now();
 	switch (how) {
 	case BENCH_LAUNCH_SYNC:
 	case BENCH_LAUNCH_GRAPH_SYNC:
@@ -118,7 +137,8 @@ static bool launch(struct bench_floor *floor, enum bench_launch how, uint32_t tu
 		*seconds = bench_now() - from;
 		break;
 	case BENCH_LAUNCH_GRAPH_MANY:
-		give(floor, (struct order){turns, count});
+		for (unsigned i = 0; i < floor->active; i++)
+			give(floor, (struct order){turns, count * (i + 1) / floor->active - count * i / floor->active});
 		wait_idle(floor);
 		*seconds = bench_now() - from;
 		break;
@@ -224,10 +244,13 @@ static void close_floor(struct bench_floor *floor)
 {
 	pthread_mutex_lock(&floor->lock);
 	floor->leave = true;
-	pthread_cond_signal(&floor->work);
+	pthread_cond_broadcast(&floor->parked);
+	pthread_cond_broadcast(&floor->work);
 	pthread_mutex_unlock(&floor->lock);
-	pthread_join(floor->worker, NULL);
+	for (unsigned i = 0; i < floor->threads; i++)
+		pthread_join(floor->workers[i].thread, NULL);
 	pthread_cond_destroy(&floor->idle);
+	pthread_cond_destroy(&floor->parked);
 	pthread_cond_destroy(&floor->work);
 	pthread_mutex_destroy(&floor->lock);
 	free(floor);
@@ -236,6 +259,7 @@ static void close_floor(struct bench_floor *floor)
 static bool open_floor(struct bench_floor **out, const char *device)
 {
 	struct bench_floor *floor = aligned_alloc(_Alignof(struct bench_floor), sizeof *floor);
+	unsigned wanted = bench_processors() > 2 ? bench_processors() - 1 : 1;
 
 	(void)device;
 	if (!floor)
@@ -243,10 +267,15 @@ static bool open_floor(struct bench_floor **out, const char *device)
 	memset(floor, 0, sizeof *floor);
 	pthread_mutex_init(&floor->lock, NULL);
 	pthread_cond_init(&floor->work, NULL);
+	pthread_cond_init(&floor->parked, NULL);
 	pthread_cond_init(&floor->idle, NULL);
-	if (pthread_create(&floor->worker, NULL, work, floor)) {
-		free(floor);
-		return bench_fail("cannot start a thread");
+	for (; floor->threads < wanted && floor->threads < THREADS; floor->threads++) {
+		struct worker *worker = &floor->workers[floor->threads];
+		*worker = (struct worker){.floor = floor, .index = floor->threads};
+		if (pthread_create(&worker->thread, NULL, work, worker)) {
+			close_floor(floor);
+			return bench_fail("cannot start a thread");
+		}
 	}
 	*out = floor;
 	return true;

@@ -73,10 +73,16 @@ static bool sum_is(struct bench_floor *floor, uint64_t expected)
 						       (unsigned long long)small->sum[0], (unsigned long long)expected);
 }
 
-static bool start(struct bench_floor *floor, enum floor_program program, unsigned workgroups, struct arguments *a)
+static bool start_on(struct bench_floor *floor, cu_stream stream, enum floor_program program, unsigned workgroups,
+		     struct arguments *a)
 {
 	return TRY_CU(floor, cuLaunchKernel, floor->functions[program], workgroups, 1, 1, floor->lanes[program], 1, 1,
-		      0, floor->stream, a->at, NULL);
+		      0, stream, a->at, NULL);
+}
+
+static bool start(struct bench_floor *floor, enum floor_program program, unsigned workgroups, struct arguments *a)
+{
+	return start_on(floor, floor->stream, program, workgroups, a);
 }
 
 /* ---- launches ---------------------------------------------------------------------------------------------------------- */
@@ -107,9 +113,25 @@ static bool launch_queued(struct bench_floor *floor, enum floor_program program,
 	return true;
 }
 
-/* Nodes in a chain: one item after the other, as on a stream. */
-static bool make_graph(struct bench_floor *floor, enum floor_program program, struct arguments *a, unsigned nodes,
-		       cu_graph *graph, cu_exec *exec)
+/* The same on all streams in turn. */
+static bool launch_wide(struct bench_floor *floor, enum floor_program program, struct arguments *a, unsigned count,
+			double *seconds)
+{
+	double from = bench_now();
+
+	for (unsigned i = 0; i < count; i++)
+		if (!start_on(floor, floor->side[i % FLOOR_STREAMS], program, 1, a))
+			return false;
+	for (unsigned i = 0; i < FLOOR_STREAMS; i++)
+		if (!TRY_CU(floor, cuStreamSynchronize, floor->side[i]))
+			return false;
+	*seconds = bench_now() - from;
+	return true;
+}
+
+/* Nodes in a chain, one item after the other as on a stream; or with nothing between them. */
+static bool make_graph(struct bench_floor *floor, enum floor_program program, struct arguments *a, bool wide,
+		       unsigned nodes, cu_graph *graph, cu_exec *exec)
 {
 	struct cu_node_params params = {.function = floor->functions[program],
 					.grid = {1, 1, 1},
@@ -122,7 +144,7 @@ static bool make_graph(struct bench_floor *floor, enum floor_program program, st
 		return false;
 	for (unsigned i = 0; i < nodes; i++) {
 		cu_node node;
-		if (!TRY_CU(floor, cuGraphAddKernelNode, &node, *graph, &last, last != NULL, &params))
+		if (!TRY_CU(floor, cuGraphAddKernelNode, &node, *graph, &last, last && !wide, &params))
 			return false;
 		last = node;
 	}
@@ -130,12 +152,12 @@ static bool make_graph(struct bench_floor *floor, enum floor_program program, st
 }
 
 /* Launched once before it counts: the first time uploads it. */
-static bool launch_graph(struct bench_floor *floor, enum floor_program program, struct arguments *a, unsigned nodes,
-			 unsigned times, double *seconds)
+static bool launch_graph(struct bench_floor *floor, enum floor_program program, struct arguments *a, bool wide,
+			 unsigned nodes, unsigned times, double *seconds)
 {
 	cu_graph graph;
 	cu_exec exec;
-	bool good = make_graph(floor, program, a, nodes, &graph, &exec) &&
+	bool good = make_graph(floor, program, a, wide, nodes, &graph, &exec) &&
 		    TRY_CU(floor, cuGraphLaunch, exec, floor->stream) && synchronize(floor);
 
 	for (unsigned i = 0; i < times && good; i++) {
@@ -150,7 +172,8 @@ static bool launch_graph(struct bench_floor *floor, enum floor_program program, 
 	return good;
 }
 
-static bool launch(struct bench_floor *floor, enum bench_launch how, uint32_t turns, unsigned count, double *seconds)
+static bool launch(struct bench_floor *floor, enum bench_launch how, bool wide, uint32_t turns, unsigned count,
+		   double *seconds)
 {
 	enum floor_program program = turns ? FLOOR_item : FLOOR_tick;
 	unsigned items = count;
@@ -167,15 +190,16 @@ static bool launch(struct bench_floor *floor, enum bench_launch how, uint32_t tu
 		items += WARM;
 		break;
 	case BENCH_LAUNCH_QUEUED:
-		good = launch_each(floor, program, &a, WARM, warm) && launch_queued(floor, program, &a, count, seconds);
+		good = launch_each(floor, program, &a, WARM, warm) &&
+		       (wide ? launch_wide : launch_queued)(floor, program, &a, count, seconds);
 		items += WARM;
 		break;
 	case BENCH_LAUNCH_GRAPH_SYNC:
-		good = launch_graph(floor, program, &a, 1, count, seconds);
+		good = launch_graph(floor, program, &a, false, 1, count, seconds);
 		items += 1;
 		break;
 	default:
-		good = launch_graph(floor, program, &a, count, 1, seconds);
+		good = launch_graph(floor, program, &a, wide, count, 1, seconds);
 		items += count;
 		break;
 	}

@@ -90,6 +90,7 @@ enum floor_program {
 	FLOOR_PROGRAMS
 };
 
+enum { FLOOR_STREAMS = 16 };
 struct bench_floor {
 	void *library;
 	struct cu {
@@ -99,7 +100,7 @@ struct bench_floor {
 	} cu;
 	cu_device device;
 	cu_context context;
-	cu_stream stream;
+	cu_stream stream, side[FLOOR_STREAMS]; /* side: for launches side by side */
 	int major, minor, multiprocessors, version;
 	struct vyre_blob *blob; /* floor.vyre */
 	cu_module modules[FLOOR_PROGRAMS];

@@ -119,6 +119,14 @@ static bool load_programs(struct bench_floor *floor)
 
 /* ---- open, close ------------------------------------------------------------------------------------------------------- */
 
+static bool open_side_streams(struct bench_floor *floor)
+{
+	for (unsigned i = 0; i < FLOOR_STREAMS; i++)
+		if (!TRY_CU(floor, cuStreamCreate, &floor->side[i], FLOOR_CU_STREAM_NON_BLOCKING))
+			return false;
+	return true;
+}
+
 static bool open_context(struct bench_floor *floor, int ordinal)
 {
 	return TRY_CU(floor, cuInit, 0) && TRY_CU(floor, cuDriverGetVersion, &floor->version) &&
@@ -131,7 +139,7 @@ static bool open_context(struct bench_floor *floor, int ordinal)
 		      FLOOR_CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, floor->device) &&
 	       TRY_CU(floor, cuDevicePrimaryCtxRetain, &floor->context, floor->device) &&
 	       TRY_CU(floor, cuCtxPushCurrent, floor->context) &&
-	       TRY_CU(floor, cuStreamCreate, &floor->stream, FLOOR_CU_STREAM_NON_BLOCKING);
+	       TRY_CU(floor, cuStreamCreate, &floor->stream, FLOOR_CU_STREAM_NON_BLOCKING) && open_side_streams(floor);
 }
 
 static bool open_memory(struct bench_floor *floor)
@@ -178,6 +186,9 @@ void floor_cuda_close(struct bench_floor *floor)
 			floor->cu.cuMemFree(floor->small_at);
 		if (floor->words)
 			floor->cu.cuMemFreeHost((void *)floor->words);
+		for (unsigned i = 0; i < FLOOR_STREAMS; i++)
+			if (floor->side[i])
+				floor->cu.cuStreamDestroy(floor->side[i]);
 		if (floor->stream)
 			floor->cu.cuStreamDestroy(floor->stream);
 		floor->cu.cuCtxPopCurrent(&context);
