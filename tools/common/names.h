@@ -33,6 +33,7 @@ NAMES_TABLE(feed_name, VYRE_FEED_LIST(X))
 NAMES_TABLE(class_name, VYRE_BUFFER_CLASS_LIST(X))
 NAMES_TABLE(granularity_name, VYRE_GRANULARITY_LIST(X))
 NAMES_TABLE(target_name, VYRE_TARGET_LIST(X))
+NAMES_TABLE(format_name, VYRE_FORMAT_LIST(X))
 NAMES_TABLE(fault_meaning, VYRE_FAULT_LIST(X))
 #undef X
 #define X(name, value, bytes, text) {value, text},

@@ -11,7 +11,7 @@
 
 #include "inspect.h"
 
-static const char usage_text[] = "usage: vyre-inspect BLOB [--json] [--device cpu]\n"
+static const char usage_text[] = "usage: vyre-inspect BLOB [--json] [--device NAME]\n"
 				 "  --json         one JSON object\n"
 				 "  --device NAME  also why each slice is or is not picked on this device\n"
 				 "exit status: 0, 1 a malformed blob, 2 a wrong command line\n";

@@ -102,15 +102,32 @@ static void print_unit(const struct inspected *in, const struct vyre_blob_unit *
 		print_op(in, &in->view.ops[unit->first_op + i]);
 }
 
+/* Native code is entered by address, everything else by name. */
+static void print_entry(const struct inspected *in, const struct vyre_blob_slice *row)
+{
+	if (row->format == VYRE_FORMAT_ELF) {
+		printf("entry 0x%" PRIx64, row->entry);
+	} else {
+		printf("entry ");
+		put_string(in, (uint32_t)row->entry);
+	}
+}
+
 static void print_slices(const struct inspected *in)
 {
 	for (uint32_t i = 0; i < in->view.slice_count; i++) {
 		const struct vyre_blob_slice *row = &in->view.slices[i];
 		printf("slice ");
 		put_string(in, in->view.units[row->unit].name);
-		printf(" %s: %" PRIu64 " bytes in section %u, entry 0x%" PRIx64 ", stack %u, shared %u\n",
-		       target_name(row->target), in->view.sections[row->section].bytes, row->section, row->entry,
-		       row->stack_bytes, row->shared_bytes);
+		printf(" %s %s: %" PRIu64 " bytes in section %u, ", target_name(row->target), format_name(row->format),
+		       in->view.sections[row->section].bytes, row->section);
+		print_entry(in, row);
+		printf(", stack %u, shared %u", row->stack_bytes, row->shared_bytes);
+		if (row->format != VYRE_FORMAT_ELF)
+			printf(", lanes %u,%u,%u", row->lanes[0], row->lanes[1], row->lanes[2]);
+		if (row->registers)
+			printf(", registers %u, spilled %u", row->registers, row->spill_bytes);
+		puts(row->flags & VYRE_SLICE_MAILBOX ? ", mailbox" : "");
 	}
 }
 

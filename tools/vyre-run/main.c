@@ -25,8 +25,8 @@ static uint32_t ring_buffers(const struct vyre_blob_unit *set)
 static const char usage_text[] =
     "usage: vyre-run BLOB [options]\n"
     "  --unit NAME              which set or program; needed when the blob has several\n"
-    "  --device NAME            cpu\n"
-    "  --workers N              threads that serve the ring\n"
+    "  --device NAME            cpu (without it), cuda, cuda:1 ...\n"
+    "  --workers N              threads, or workgroups, that serve the ring\n"
     "  --buffer NAME=FILE       a buffer with a file's bytes, not shorter than declared\n"
     "  --buffer NAME=zero:BYTES a zeroed buffer; those with a declared length need no option\n"
     "  --slot 'OP(1, 2, 0x3)'   runs a slot; may be repeated\n"
