@@ -165,8 +165,10 @@ static void compile_switch(struct compiler *c, const struct vyrec_stmt_node *s)
 		qsort(code->cases + first, s->count, sizeof *code->cases, compare_cases);
 }
 
+/* Where lanes meet in a catch, they meet at its end too: those that a trap has taken there wait for the others. */
 static void compile_catch(struct compiler *c, const struct vyrec_stmt_node *s)
 {
+	bool meets = vyrec_block_meets(c->m, s->body[0], c->fn_meets);
 	uint32_t code_var = interp_new_register(c), detail_var = interp_new_register(c), saved = interp_new_register(c),
 		 end = 0, land = 0;
 	c->local_registers[s->local] = code_var;
@@ -185,7 +187,10 @@ static void compile_catch(struct compiler *c, const struct vyrec_stmt_node *s)
 	i->a = saved;
 	i->b = code_var;
 	i->c = detail_var;
+	i->words = meets;
 	interp_bind_jumps(c, end);
+	if (meets)
+		interp_emit(c, INTERP_CATCH_END, s->loc);
 }
 
 static void compile_labelled(struct compiler *c, const struct vyrec_stmt_node *s)
@@ -468,6 +473,7 @@ struct interp_code *interp_compile(const struct vyrec_module *module, vyrec_unit
 	c.local_registers = vyrec_alloc(module->local_count * sizeof *c.local_registers);
 	c.places = vyrec_alloc(module->array_count * sizeof *c.places);
 	c.fns = vyrec_alloc(module->fn_count * sizeof *c.fns);
+	c.fn_meets = vyrec_alloc(module->fn_count);
 	place_shared(&c, unit, handler);
 	if (handler)
 		compile_params(&c, &module->handlers[handler]);
@@ -479,6 +485,7 @@ struct interp_code *interp_compile(const struct vyrec_module *module, vyrec_unit
 	free(c.local_registers);
 	free(c.places);
 	free(c.fns);
+	free(c.fn_meets);
 	free(c.scopes);
 	vyrec_list_free(&c.called);
 	return c.code;

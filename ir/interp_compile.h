@@ -25,6 +25,7 @@ struct compiler {
 	uint32_t link_top;
 	uint32_t *local_registers, *places; /* by vyrec_local; by vyrec_array */
 	struct fn_state *fns;
+	uint8_t *fn_meets; /* of vyrec_block_meets */
 	struct vyrec_list called; /* fns in the order of their first call */
 	struct scope *scopes;
 	uint32_t scope_count, scope_capacity;

@@ -4,6 +4,9 @@
  * that have not ended wait at the same statement, their results, and all of them ready. Invariant: operands of a
  * collective are read before any result is written. When nobody can go on, the run ends with the place that was not
  * reached by all.
+ *
+ * A lane that a trap has taken to the end of a catch in which lanes meet has fallen: all meetings but that end go on
+ * without it. Where every lane has fallen, the innermost end is first: who waits there is still inside the others.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,10 +20,17 @@ static const struct interp_insn *waits_at(const struct interp_lane *lane)
 	return &lane->group->code->insns[lane->pc];
 }
 
+/* Does the lane belong to the meeting at this instruction, or is it over, or fallen to another end? */
+static bool is_there(const struct interp_lane *lane, const struct interp_insn *at)
+{
+	return lane->state != LANE_ENDED && (!lane->fallen || (lane->state == LANE_WAITS && waits_at(lane) == at));
+}
+
 static void go_on(struct interp_run *run, struct interp_lane *lane)
 {
 	lane->pc++;
 	lane->state = LANE_READY;
+	lane->fallen = false;
 	lane->group->waiting--;
 	interp_make_ready(run, lane);
 }
@@ -32,7 +42,7 @@ struct meeting { /* operands of the lanes first .. first + count of a group */
 	const struct interp_insn *insn;
 	uint32_t first, count;
 	uint64_t a[VYREC_MAX_LANES], b[VYREC_MAX_LANES];
-	bool there[VYREC_MAX_LANES]; /* false: the lane has ended */
+	bool there[VYREC_MAX_LANES]; /* false: the lane has ended or fallen */
 };
 
 static uint64_t operand(const struct interp_lane *lane, uint32_t r)
@@ -44,7 +54,7 @@ static void gather(struct meeting *m)
 {
 	for (uint32_t k = 0; k < m->count; k++) {
 		const struct interp_lane *lane = &m->group->lanes[m->first + k];
-		m->there[k] = lane->state != LANE_ENDED;
+		m->there[k] = is_there(lane, m->insn);
 		m->a[k] = m->there[k] ? operand(lane, m->insn->a) : 0;
 		m->b[k] = m->there[k] ? operand(lane, m->insn->b) : 0;
 	}
@@ -113,19 +123,28 @@ static void collect(struct interp_run *run, struct interp_group *group, const st
 	}
 }
 
-/* Do all lanes of the range that have not ended wait at the same instruction? Gives it, or NULL. */
+/* Do all lanes of the range that have neither ended nor fallen wait at the same instruction? Gives it, or NULL. If there
+ * is none: the innermost end where some have fallen. */
 static const struct interp_insn *all_wait(const struct interp_group *group, uint32_t first, uint32_t count)
 {
-	const struct interp_insn *at = NULL;
+	const struct interp_insn *at = NULL, *end = NULL;
+	uint32_t depth = 0;
 	for (uint32_t k = first; k < first + count; k++) {
 		const struct interp_lane *lane = &group->lanes[k];
 		if (lane->state == LANE_ENDED)
 			continue;
+		if (lane->fallen) {
+			if (lane->state != LANE_WAITS)
+				return NULL;
+			end = end && depth >= lane->catch_depth ? end : waits_at(lane);
+			depth = depth > lane->catch_depth ? depth : lane->catch_depth;
+			continue;
+		}
 		if (lane->state != LANE_WAITS || (at && waits_at(lane) != at))
 			return NULL;
 		at = waits_at(lane);
 	}
-	return at;
+	return at ? at : end;
 }
 
 static bool is_subgroup_collective(const struct interp_insn *i)
@@ -147,7 +166,8 @@ static bool meet_subgroup(struct interp_run *run, struct interp_group *group, ui
 
 /* ---- barriers and suspensions ----------------------------------------------------------------------------- */
 
-static void meet_clocks(struct interp_run *run, struct interp_group **groups, uint32_t count)
+static void meet_clocks(struct interp_run *run, struct interp_group **groups, uint32_t count,
+			const struct interp_insn *at)
 {
 	uint32_t n = 0;
 	if (!run->options.detect_races)
@@ -158,17 +178,22 @@ static void meet_clocks(struct interp_run *run, struct interp_group **groups, ui
 	n = 0;
 	for (uint32_t g = 0; g < count; g++)
 		for (uint32_t k = 0; groups[g]->lanes && k < groups[g]->lane_count; k++)
-			if (groups[g]->lanes[k].state != LANE_ENDED)
+			if (is_there(&groups[g]->lanes[k], at))
 				clocks[n++] = &groups[g]->lanes[k].clock;
 	interp_clock_meet(clocks, n, &run->races);
 	free(clocks);
 }
 
-void interp_release(struct interp_run *run, struct interp_group *group)
+static void release_at(struct interp_run *run, struct interp_group *group, const struct interp_insn *at)
 {
 	for (uint32_t k = 0; k < group->lane_count; k++)
-		if (group->lanes[k].state == LANE_WAITS)
+		if (group->lanes[k].state == LANE_WAITS && is_there(&group->lanes[k], at))
 			go_on(run, &group->lanes[k]);
+}
+
+void interp_release(struct interp_run *run, struct interp_group *group)
+{
+	release_at(run, group, NULL);
 }
 
 static void suspend(struct interp_run *run, struct interp_group *group, const struct interp_insn *at)
@@ -204,7 +229,7 @@ static void fail_apart(struct interp_run *run, const struct interp_group *group)
 	const struct interp_insn *at = NULL;
 	uint32_t here = 0, alive = 0;
 	for (uint32_t k = 0; k < group->lane_count; k++) {
-		if (group->lanes[k].state == LANE_ENDED)
+		if (group->lanes[k].state == LANE_ENDED || group->lanes[k].fallen)
 			continue;
 		at = at ? at : waits_at(&group->lanes[k]);
 		here += waits_at(&group->lanes[k]) == at;
@@ -215,7 +240,7 @@ static void fail_apart(struct interp_run *run, const struct interp_group *group)
 		    here, alive);
 }
 
-/* All lanes of a group that have not ended wait. */
+/* All lanes of a group that have not ended wait, the fallen ones among them. */
 static void meet_group(struct interp_run *run, struct interp_group *group)
 {
 	const struct interp_insn *at = all_wait(group, 0, group->lane_count);
@@ -231,11 +256,11 @@ static void meet_group(struct interp_run *run, struct interp_group *group)
 		collect(run, group, at, 0, group->lane_count);
 		return;
 	}
-	meet_clocks(run, &group, 1);
+	meet_clocks(run, &group, 1, at);
 	if (at->kind == INTERP_SUSPEND)
 		suspend(run, group, at);
 	else
-		interp_release(run, group);
+		release_at(run, group, at);
 }
 
 void interp_meet(struct interp_run *run, struct interp_lane *lane)
@@ -256,7 +281,7 @@ void interp_meet_device(struct interp_run *run)
 		if (!group->at_device_barrier)
 			continue;
 		const struct interp_lane *lane = group->lanes;
-		while (lane->state == LANE_ENDED)
+		while (lane->state == LANE_ENDED || lane->fallen)
 			lane++;
 		together &= !at || at == waits_at(lane);
 		at = at ? at : waits_at(lane);
@@ -266,7 +291,7 @@ void interp_meet_device(struct interp_run *run)
 			    "deadlock: workgroups wait at different places; let all of them reach this barrier");
 		return;
 	}
-	meet_clocks(run, run->groups, run->group_count);
+	meet_clocks(run, run->groups, run->group_count, at);
 	for (uint32_t g = 0; g < run->group_count; g++) {
 		struct interp_group *group = run->groups[g];
 		if (!group->at_device_barrier)

@@ -61,9 +61,11 @@ bool interp_load_at(struct interp_run *run, struct interp_lane *lane, const stru
 	struct interp_memory *memory = interp_memory_at(run, lane, i->sym);
 	uint64_t at = index;
 	enum bounds bounds = check_bounds(run, lane, memory, i->policy, i->loc, &at);
+	if (bounds == TRAPPED)
+		return false; /* what the value was meant for keeps the one that it has */
 	*out = 0;
-	if (bounds != IN_BOUNDS)
-		return bounds == NO_ACCESS;
+	if (bounds == NO_ACCESS)
+		return true;
 	note(run, memory, &lane->clock, at, INTERP_READ, i->loc);
 	*out = vyrec_eval_load(memory->element, memory->data + at * memory->bytes);
 	return true;
@@ -89,9 +91,11 @@ bool interp_atomic(struct interp_run *run, struct interp_lane *lane, const struc
 	struct interp_memory *memory = interp_memory_at(run, lane, i->sym);
 	uint64_t at = (uint32_t)values[0];
 	enum bounds bounds = check_bounds(run, lane, memory, i->policy, i->loc, &at);
+	if (bounds == TRAPPED)
+		return false; /* what the value was meant for keeps the one that it has */
 	*out = 0;
-	if (bounds != IN_BOUNDS)
-		return bounds == NO_ACCESS;
+	if (bounds == NO_ACCESS)
+		return true;
 	uint8_t *place = memory->data + at * memory->bytes;
 	uint64_t old = vyrec_eval_load(memory->element, place), new = values[1];
 	bool reads = i->op != VYREC_ATOMIC_STORE, writes = i->op != VYREC_ATOMIC_LOAD;

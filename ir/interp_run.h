@@ -43,7 +43,9 @@ struct interp_lane {
 	uint32_t pc;
 	uint32_t ready_at; /* place in run->ready */
 	uint8_t state;
-	uint32_t catch_pc; /* where a trap lands, 0 = outside all catches */
+	uint32_t catch_pc;    /* where a trap lands, 0 = outside all catches */
+	uint32_t catch_depth; /* catches around */
+	bool fallen;	      /* a trap has ended a catch for it; it waits at the end of that one */
 	uint32_t trap_code, trap_detail;
 	uint32_t spawn_args[16];
 	struct interp_copy *copies;
@@ -123,7 +125,7 @@ void interp_copies_free(struct interp_lane *lane);
 /* interp_meet.c: a lane began to wait or ended; lets lanes go on whose meeting is complete. */
 void interp_meet(struct interp_run *run, struct interp_lane *lane);
 void interp_meet_device(struct interp_run *run);
-void interp_release(struct interp_run *run, struct interp_group *group); /* all that wait go on */
+void interp_release(struct interp_run *run, struct interp_group *group); /* all that wait and have not fallen go on */
 
 /* interp.c */
 void interp_fail(struct interp_run *run, vyre_status status, vyrec_loc loc, const char *format, ...)

@@ -185,6 +185,13 @@ static enum lane_stop land(struct interp_run *run, struct interp_lane *lane)
 	return STOP_GROUP;
 }
 
+/* saved: what CATCH_ENTER kept of the catches outside. */
+static void leave_catch(struct interp_lane *lane, uint64_t saved)
+{
+	lane->catch_pc = (uint32_t)saved;
+	lane->catch_depth = (uint32_t)(saved >> 32);
+}
+
 static enum lane_stop end_lane(struct interp_run *run, struct interp_lane *lane)
 {
 	if (lane->copy_count) {
@@ -293,14 +300,15 @@ enum lane_stop interp_step_lane(struct interp_run *run, struct interp_lane *lane
 			lane->pc = (uint32_t)regs[i->a];
 			continue;
 		case INTERP_CATCH_ENTER:
-			regs[i->dst] = lane->catch_pc;
+			regs[i->dst] = (uint64_t)lane->catch_depth++ << 32 | lane->catch_pc;
 			lane->catch_pc = i->target;
 			continue;
 		case INTERP_CATCH_LEAVE:
-			lane->catch_pc = (uint32_t)regs[i->a];
+			leave_catch(lane, regs[i->a]);
 			continue;
 		case INTERP_CATCH_LAND:
-			lane->catch_pc = (uint32_t)regs[i->a];
+			leave_catch(lane, regs[i->a]);
+			lane->fallen = i->words;
 			regs[i->b] = lane->trap_code;
 			regs[i->c] = lane->trap_detail;
 			continue;
@@ -342,6 +350,7 @@ enum lane_stop interp_step_lane(struct interp_run *run, struct interp_lane *lane
 			stop = end_lane(run, lane);
 			break;
 		case INTERP_BARRIER:
+		case INTERP_CATCH_END:
 		case INTERP_COLLECTIVE:
 		case INTERP_SUSPEND:
 			lane->pc--; /* the meeting is there */

@@ -488,6 +488,9 @@ struct vyrec_walker {
 };
 void vyrec_walk_block(struct vyrec_module *module, vyrec_block block, const struct vyrec_walker *walker);
 void vyrec_walk_expr(struct vyrec_module *module, vyrec_expr expr, const struct vyrec_walker *walker);
+/* Do lanes meet in it: at a barrier, a collective, a suspension, or in a fn that it calls? `fns` remembers by vyrec_fn
+ * what was found, 0 = nothing yet; NULL where no calls are left. */
+bool vyrec_block_meets(const struct vyrec_module *module, vyrec_block block, uint8_t *fns);
 
 /* Called when memory runs out, before abort(); replaceable. */
 extern void (*vyrec_oom_hook)(size_t bytes);

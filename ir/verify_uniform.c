@@ -12,6 +12,9 @@
  * nothing new is found. A loop keeps what it found, so that a loop around it does not start it from nothing: each turn
  * of the search adds a bit, and nested loops cost the sum and not the product. After MAX_TURNS the loop's control is
  * taken as divergent, which ends the search for any input.
+ * Catches: a trap may take some lanes to the end of a catch, anywhere in it. What is assigned inside is divergent behind
+ * it, and a jump that leaves it takes lanes apart. Where lanes meet inside, those that have fallen wait at its end, so
+ * nobody may jump past that.
  * Calls: a fn is walked for each mask of divergent arguments that it is called with, up to MAX_MASKS, then as if all were.
  *
  * Why not one bit a local for the whole body: `x = atomic_add(..)` in one lane, then `x = broadcast(x, 0)`, is how lanes
@@ -45,6 +48,12 @@ struct target {
 	bool breaks, continues; /* any break or continue goes to it at all */
 };
 
+/* Targets that were open when the catch around began, in the fn or body that is walked: a jump to one of these leaves it.
+ * 0 = no catch is around. */
+struct around {
+	uint32_t any, meeting; /* of the innermost catch; of the innermost one in which lanes meet */
+};
+
 struct summary {
 	uint32_t mask;
 	bool result; /* divergent */
@@ -71,8 +80,10 @@ struct uniform {
 	struct loop_facts *loops;
 	uint32_t loop_count, loop_capacity;
 	struct summaries *summaries; /* by fn */
-	bool result;		     /* the fn that is walked may give different values */
-	uint8_t *told;		     /* by stmt: reported */
+	uint8_t *fn_meets;	     /* of vyrec_block_meets */
+	struct around around;
+	bool result;   /* the fn that is walked may give different values */
+	uint8_t *told; /* by stmt: reported */
 	uint8_t *told_expr;
 	uint32_t *seen; /* by local: join that has taken it */
 	uint32_t joins;
@@ -427,14 +438,40 @@ static bool walk_labelled(struct uniform *u, const struct vyrec_stmt_node *t)
 	return falls || broken;
 }
 
+static void set_assigned(void *user, struct vyrec_module *m, vyrec_stmt stmt)
+{
+	const struct vyrec_stmt_node *t = &m->stmts[stmt];
+	if (t->kind == VYREC_STMT_ASSIGN)
+		set_local(user, t->local, true);
+}
+
 static bool walk_catch(struct uniform *u, const struct vyrec_stmt_node *t)
 {
 	struct mark mark = now(u);
+	struct around outer = u->around;
+	u->around.any = u->target_count;
+	if (vyrec_block_meets(u->m, t->body[0], u->fn_meets))
+		u->around.meeting = u->target_count;
 	walk_block(u, t->body[0]);
+	u->around = outer;
 	join_any_time(u, mark);
+	vyrec_walk_block(u->m, t->body[0], &(struct vyrec_walker){.stmt = set_assigned, .user = u});
 	set_local(u, t->local, true);
 	set_local(u, t->local2, true);
 	return true;
+}
+
+/* A jump to the target; some lanes may have fallen to the end of a catch that it leaves, and stay behind. */
+static bool leaves_catch(struct uniform *u, vyrec_stmt stmt, const struct target *target)
+{
+	const struct vyrec_stmt_node *t = &u->m->stmts[stmt];
+	uint32_t index = (uint32_t)(target - u->targets);
+	if (index < u->around.meeting)
+		TELL(u, u->told, stmt, V085, t->loc,
+		     "`%s` leaves a catch in which lanes meet, and those that a trap has taken to its end wait there "
+		     "for the others; let the catch end first, and jump behind it",
+		     vyrec_stmt_get_info(t->kind)->text);
+	return index < u->around.any && index >= u->around.meeting; /* what has been said is not said again */
 }
 
 static void walk_jump(struct uniform *u, vyrec_stmt stmt)
@@ -442,19 +479,20 @@ static void walk_jump(struct uniform *u, vyrec_stmt stmt)
 	const struct vyrec_stmt_node *t = &u->m->stmts[stmt];
 	bool value = t->expr[0] && value_of(u, t->expr[0]);
 	if (t->kind == VYREC_STMT_RETURN) {
-		u->result |= value || is_divergent(u);
+		bool apart = leaves_catch(u, stmt, find_body(u)) || is_divergent(u);
+		u->result |= value || apart;
 		if (is_divergent(u) && u->op)
 			TELL(u, u->told, stmt, V083, t->loc,
 			     "not every lane returns here; an op ends for all its lanes at once, put the rest into an "
 			     "if");
-		if (is_divergent(u))
+		if (apart)
 			go(u, &find_body(u)->left);
 		return;
 	}
 	struct target *target = find_target(u, t->kind == VYREC_STMT_BREAK ? t->local : 0);
 	bool *gone = t->kind == VYREC_STMT_BREAK ? &target->left : &target->skipped;
 	*(t->kind == VYREC_STMT_BREAK ? &target->breaks : &target->continues) = true;
-	if (is_divergent(u))
+	if (leaves_catch(u, stmt, target) || is_divergent(u))
 		go(u, gone);
 }
 
@@ -546,8 +584,10 @@ static bool walk_fn(struct uniform *u, vyrec_fn fn, uint32_t mask)
 	uint32_t loops = u->loop_count;
 	unsigned divergent = u->divergent;
 	bool op = u->op, outer = u->result;
+	struct around around = u->around;
 	u->divergent = 0;
 	u->op = u->result = false;
+	u->around = (struct around){0};
 	open_target(u, (struct target){.body = true});
 	for (uint32_t i = 0; i < f->param_count; i++)
 		set_local(u, u->m->refs[f->params + i], mask >> i & 1);
@@ -558,6 +598,7 @@ static bool walk_fn(struct uniform *u, vyrec_fn fn, uint32_t mask)
 	u->ever.count = mark.ever;
 	forget_loops(u, loops);
 	u->divergent = divergent;
+	u->around = around;
 	u->op = op;
 	u->result = outer;
 	return result;
@@ -635,6 +676,7 @@ void verify_uniform(struct verifier *v)
 			    .seen = vyrec_alloc(m->local_count * sizeof(uint32_t)),
 			    .loop_index = vyrec_alloc(m->stmt_count * sizeof(uint32_t)),
 			    .summaries = vyrec_alloc(m->fn_count * sizeof(struct summaries)),
+			    .fn_meets = vyrec_alloc(m->fn_count),
 			    .told = vyrec_alloc(m->stmt_count),
 			    .told_expr = vyrec_alloc(m->expr_count)};
 	for (vyrec_unit unit = 1; unit < m->unit_count; unit++)
@@ -643,6 +685,7 @@ void verify_uniform(struct verifier *v)
 	free(u.seen);
 	free(u.loop_index);
 	free(u.summaries);
+	free(u.fn_meets);
 	free(u.told);
 	free(u.told_expr);
 	free(u.trail);

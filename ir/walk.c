@@ -50,3 +50,39 @@ void vyrec_walk_block(struct vyrec_module *m, vyrec_block block, const struct vy
 	for (uint32_t i = 0; i < node.count; i++)
 		walk_stmt(m, m->refs[node.first + i], walker);
 }
+
+/* ---- where lanes meet ------------------------------------------------------------------------------------------------ */
+
+enum { MEETS_NOT = 1, MEETS = 2 }; /* of a fn */
+
+struct meetings {
+	uint8_t *fns;
+	bool found;
+};
+
+static void meet_expr(void *user, struct vyrec_module *m, vyrec_expr expr)
+{
+	struct meetings *f = user;
+	const struct vyrec_expr_node *e = &m->exprs[expr];
+	f->found |= e->kind == VYREC_EXPR_COLLECTIVE;
+	if (e->kind != VYREC_EXPR_CALL || !f->fns || f->found)
+		return;
+	uint32_t fn = e->sym;
+	if (!f->fns[fn])
+		f->fns[fn] = vyrec_block_meets(m, m->fns[fn].body, f->fns) ? MEETS : MEETS_NOT;
+	f->found = f->fns[fn] == MEETS;
+}
+
+static void meet_stmt(void *user, struct vyrec_module *m, vyrec_stmt stmt)
+{
+	struct meetings *f = user;
+	f->found |= (vyrec_stmt_get_info(m->stmts[stmt].kind)->flags & (VYREC_IS_COLLECTIVE | VYREC_IS_SUSPEND)) != 0;
+}
+
+bool vyrec_block_meets(const struct vyrec_module *m, vyrec_block block, uint8_t *fns)
+{
+	struct meetings f = {.fns = fns};
+	const struct vyrec_walker looks = {meet_stmt, meet_expr, &f};
+	vyrec_walk_block((struct vyrec_module *)m, block, &looks); /* these change nothing */
+	return f.found;
+}

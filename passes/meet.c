@@ -2,7 +2,8 @@
  *
  * Enters: `let t = collective(x[, i])` at a point where all lanes meet. Leaves: the operands are evaluated for every lane
  * at the end of the region that is open; a workgroup's result is one value, a subgroup's one for each lane. Invariant:
- * lanes are asked in order, subgroups are runs of consecutive lanes, a lane that is not there gives 0.
+ * lanes are asked in order, subgroups are runs of consecutive lanes, a lane that is not there gives 0, to a reduction the
+ * identity.
  */
 #include "passes/split.h"
 
@@ -75,6 +76,7 @@ static void reduce_subgroups(struct vyrec_splitter *sp, const struct vyrec_expr_
 	vyrec_local sum = vyrec_make_var(m, &outer, "gathered", n->type, start, n->loc);
 	vyrec_local k = vyrec_split_counter(sp, "lane_index", n->loc);
 	vyrec_expr value = element(sp, values, get(sp, k, n->loc), VYREC_POLICY_UNCHECKED);
+	value = vyrec_fall_present(sp, get(sp, k, n->loc), value, identity);
 	if (!op) {
 		vyrec_expr bit = op2(sp, VYREC_OP_sub_i, get(sp, k, n->loc), get(sp, first, n->loc));
 		value = op2(sp, VYREC_OP_shl, vyrec_make_op(m, VYREC_OP_to_u64_b, value, 0, 0),
@@ -111,8 +113,10 @@ static void choose_lanes(struct vyrec_splitter *sp, const struct vyrec_expr_node
 	vyrec_expr there =
 	    op2(sp, VYREC_OP_min_u, op2(sp, VYREC_OP_sub_i, number(sp, lanes, n->loc), get(sp, first, n->loc)),
 		number(sp, width, n->loc));
-	vyrec_expr place = op2(sp, VYREC_OP_add_i, get(sp, first, n->loc), get(sp, from, n->loc));
-	vyrec_expr value = element(sp, values, place, VYREC_POLICY_CHECKED);
+	vyrec_expr sum = op2(sp, VYREC_OP_add_i, get(sp, first, n->loc), get(sp, from, n->loc));
+	vyrec_local place = vyrec_make_let(m, &body, "place", sum);
+	vyrec_expr value = element(sp, values, get(sp, place, n->loc), VYREC_POLICY_CHECKED);
+	value = vyrec_fall_present(sp, get(sp, place, n->loc), value, 0);
 	vyrec_expr chosen = vyrec_make_op(m, VYREC_OP_select, op2(sp, VYREC_OP_lt_u, get(sp, from, n->loc), there),
 					  value, vyrec_make_lit(m, n->type, 0, n->loc));
 	vyrec_list_push(&body, vyrec_make_store(m, results, get(sp, k, n->loc), chosen, VYREC_POLICY_UNCHECKED));

@@ -24,8 +24,6 @@
 #include "passes/lift.h"
 #include "passes/split.h"
 
-static void split_block(struct vyrec_splitter *sp, vyrec_block block, struct vyrec_list *out);
-
 /* ---- regions --------------------------------------------------------------------------------------------------------- */
 
 static vyrec_stmt make_skip(struct vyrec_splitter *sp, vyrec_loc loc)
@@ -74,10 +72,15 @@ void vyrec_close_region(struct vyrec_splitter *sp, vyrec_loc loc)
 		m->stmts[scope].local = sp->skip;
 		vyrec_list_push(&sp->inside, scope);
 	}
+	bool falls = sp->fall && sp->inside.count;
+	if (falls)
+		vyrec_fall_guard(sp, loc);
 	if (sp->inside.count)
 		vyrec_list_push(sp->out, vyrec_split_for(sp, sp->lane, vyrec_make_u32(m, 0, loc),
 							 vyrec_make_u32(m, sp->crew->lanes, loc), 1, &sp->inside, loc));
 	vyrec_list_free(&sp->inside);
+	if (falls)
+		vyrec_fall_elect(sp, loc);
 }
 
 /* ---- where lanes meet ------------------------------------------------------------------------------------------------- */
@@ -187,16 +190,15 @@ static void leave_alone(struct vyrec_splitter *sp, const struct vyrec_target *ta
 	vyrec_list_push(out, make_skip(sp, loc));
 }
 
-/* Lanes that went ahead to this place are here now. */
-static void rejoin(struct vyrec_splitter *sp, const struct vyrec_target *target, struct vyrec_list *out)
+void vyrec_rejoin(struct vyrec_splitter *sp, uint32_t id, struct vyrec_list *out)
 {
 	struct vyrec_module *m = sp->m;
 	struct vyrec_list body = {0};
-	if (!sp->emitting || !is_flagged(sp, target->id))
+	if (!sp->emitting || !is_flagged(sp, id))
 		return;
 	vyrec_local k = vyrec_split_counter(sp, "lane_index", 0);
 	vyrec_expr here =
-	    vyrec_make_op(m, VYREC_OP_eq_i, left_of(sp, vyrec_make_get(m, k, 0)), vyrec_make_u32(m, target->id, 0), 0);
+	    vyrec_make_op(m, VYREC_OP_eq_i, left_of(sp, vyrec_make_get(m, k, 0)), vyrec_make_u32(m, id, 0), 0);
 	vyrec_expr zero = vyrec_make_u32(m, 0, 0);
 	vyrec_stmt clear = vyrec_make_store(m, sp->left, vyrec_make_get(m, k, 0), zero, VYREC_POLICY_UNCHECKED);
 	vyrec_list_push(&body, vyrec_make_if(m, here, vyrec_add_block(m, &clear, 1), 0));
@@ -266,6 +268,19 @@ static void region_write(struct vyrec_splitter *sp, vyrec_stmt s, struct vyrec_l
 	}
 }
 
+/* Behind a catch: what it left, for lanes that read it in another region. */
+static void keep_trap(struct vyrec_splitter *sp, const struct vyrec_stmt_node *n, struct vyrec_list *out)
+{
+	const vyrec_local vars[2] = {n->local, n->local2};
+	for (unsigned i = 0; i < 2; i++) {
+		if (!sp->emitting)
+			sp->home[vars[i]] = sp->region;
+		else if (vyrec_local_is_spread(sp, vars[i]))
+			vyrec_list_push(out, vyrec_store_lane(sp, vyrec_spread_local(sp, vars[i]),
+							      vyrec_make_get(sp->m, vars[i], n->loc)));
+	}
+}
+
 static void region_stmt(struct vyrec_splitter *sp, vyrec_stmt s, vyrec_block block, uint32_t loops,
 			struct vyrec_list *out)
 {
@@ -296,11 +311,13 @@ static void region_stmt(struct vyrec_splitter *sp, vyrec_stmt s, vyrec_block blo
 		vyrec_note_array(sp, n.array < sp->array_count ? n.array : 0);
 		break;
 	}
-	if (!sp->emitting && (n.kind == VYREC_STMT_FOR || n.kind == VYREC_STMT_CATCH))
-		sp->home[n.local] = sp->home[n.local2] = sp->region;
+	if (!sp->emitting && n.kind == VYREC_STMT_FOR)
+		sp->home[n.local] = sp->region;
 	region_children(sp, s, block, loops);
 	sp->inner.count -= n.kind == VYREC_STMT_BLOCK;
 	vyrec_list_push(out, s);
+	if (n.kind == VYREC_STMT_CATCH)
+		keep_trap(sp, &n, out);
 }
 
 /* ---- statements around regions ------------------------------------------------------------------------------------------ */
@@ -310,9 +327,9 @@ static void split_children(struct vyrec_splitter *sp, vyrec_stmt s, const struct
 	vyrec_block child;
 	for (uint32_t i = 0; (child = vyrec_child_block(sp->m, s, &i));) {
 		struct vyrec_list list = {0};
-		split_block(sp, child, &list);
+		vyrec_split_block(sp, child, &list);
 		if (next_turn)
-			rejoin(sp, next_turn, &list);
+			vyrec_rejoin(sp, next_turn->id, &list);
 		if (sp->emitting)
 			vyrec_take_list(sp->m, child, &list);
 		else
@@ -342,7 +359,7 @@ static void split_scope(struct vyrec_splitter *sp, vyrec_stmt s)
 	vyrec_list_push(sp->out, s);
 	sp->target_count -= label;
 	if (label)
-		rejoin(sp, &sp->targets[sp->target_count], sp->out);
+		vyrec_rejoin(sp, sp->targets[sp->target_count].id, sp->out);
 }
 
 /* Lanes reach it together: its operands are those of lane 0. */
@@ -365,12 +382,7 @@ static void split_stmt(struct vyrec_splitter *sp, vyrec_stmt s)
 		split_scope(sp, s);
 		break;
 	case VYREC_STMT_CATCH:
-		vyrec_diags_add(
-		    sp->diags, VYREC_ERROR, "", n.loc,
-		    "%s `%s`: a barrier or collective inside `catch` cannot run on a target with one lane; move it "
-		    "out, or make the workgroup 1 lane instead of %u",
-		    sp->crew->what, vyrec_name_text(sp->m, sp->crew->name), sp->crew->lanes);
-		sp->failed = true;
+		vyrec_split_catch(sp, s);
 		break;
 	default:
 		split_children(sp, s, NULL);
@@ -424,7 +436,7 @@ static void find_meetings(struct vyrec_splitter *sp, vyrec_block block, const bo
 	}
 }
 
-static void split_block(struct vyrec_splitter *sp, vyrec_block block, struct vyrec_list *out)
+void vyrec_split_block(struct vyrec_splitter *sp, vyrec_block block, struct vyrec_list *out)
 {
 	struct vyrec_list *outer = sp->out;
 	uint32_t count = sp->m->blocks[block].count;
@@ -497,13 +509,13 @@ bool vyrec_split_lanes(struct vyrec_module *m, const struct vyrec_crew *crew, co
 	vyrec_take_list(m, body, &list);
 	begin(&sp);
 	push_target(&sp, VYREC_STMT_RETURN, 0, body, false);
-	split_block(&sp, body, &planned);
+	vyrec_split_block(&sp, body, &planned);
 	vyrec_list_free(&planned);
 	sp.emitting = true;
 	sp.region_count = 0;
 	if (sp.flagged.count)
 		sp.left = vyrec_split_array(&sp, "left", VYREC_U32, 1, 0);
-	split_block(&sp, body, &list);
+	vyrec_split_block(&sp, body, &list);
 	for (uint32_t i = 0; i < list.count; i++)
 		vyrec_list_push(&sp.decls, list.items[i]);
 	vyrec_list_free(&list);

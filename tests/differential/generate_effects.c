@@ -8,7 +8,8 @@
  * What keeps the answer single: an invocation touches only its own GENERATE_OWN elements of `mem`, `wide`, `bytes` and
  * `halves`, and lanes meet in shared memory between barriers alone. What keeps the verifier content: `together` says that
  * all lanes are here; a uniform variable is assigned uniform values there only, and nothing that the lanes do not decide
- * alike leaves a loop or block that they entered together.
+ * alike leaves a loop or block that they entered together. Lanes of one workgroup trap inside catches alone, where the
+ * others meet without them; no jump leaves such a catch, and no uniform variable of outside is assigned there.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -41,9 +42,10 @@ struct gen {
 	struct local locals[MAX_LOCALS];
 	struct target targets[MAX_TARGETS];
 	unsigned local_count, target_count, names, indent, loops;
-	unsigned fn;	     /* fns that may be called: those before this one */
-	unsigned meeting_fn; /* the same, of those whose lanes meet */
-	unsigned width;	     /* 0: one lane */
+	unsigned fn;				/* fns that may be called: those before this one */
+	unsigned meeting_fn;			/* the same, of those whose lanes meet */
+	unsigned width;				/* 0: one lane */
+	unsigned caught_targets, caught_locals; /* those outside the catch around, of several lanes */
 	bool in_fn, in_program, may_trap, together, arrays;
 };
 
@@ -132,7 +134,9 @@ static void tmp_index(struct gen *g, unsigned depth, unsigned flags)
 	const char *p = policy(g);
 	put(g, "tmp[%s(", p);
 	expr(g, VYREC_U32, depth, flags);
-	put(g, ") %% %u]", may_miss(g, p) && (!g->may_trap || chance(g, 10)) ? 9 : 8);
+	/* of several lanes, whose arrays are one: the detail of a trap there is the place in that one (passes/spread.c) */
+	bool tells = g->width && g->may_trap;
+	put(g, ") %% %u]", !tells && may_miss(g, p) && (!g->may_trap || chance(g, 10)) ? 9 : 8);
 }
 
 /* An index of the invocation's own elements; rarely far outside, where no element of another can be reached. */
@@ -347,8 +351,11 @@ static void let_or_var(struct gen *g)
 static void assign(struct gen *g)
 {
 	for (unsigned tries = 0; tries < 8 && g->local_count; tries++) {
-		struct local l = g->locals[below(g, g->local_count)];
+		unsigned at = below(g, g->local_count);
+		struct local l = g->locals[at];
 		if (!l.assignable || (l.uniform && !g->together))
+			continue;
+		if (l.uniform && at < g->caught_locals)
 			continue;
 		line(g, "%s = ", l.name);
 		expr(g, l.type, 3, value_flags(g, l.uniform));
@@ -533,7 +540,7 @@ static void escape(struct gen *g)
 	bool innermost = true;
 	for (unsigned i = at + 1; i < g->target_count; i++)
 		innermost &= t->name[0] || g->targets[i].name[0];
-	if (!g->target_count || !innermost || (t->together && !g->together))
+	if (!g->target_count || !innermost || (t->together && !g->together) || at < g->caught_targets)
 		return assign(g);
 	line(g, "if ");
 	expr(g, VYREC_BOOL, 2, value_flags(g, t->together));
@@ -560,7 +567,7 @@ static void exchange(struct gen *g)
 
 static void leave(struct gen *g)
 {
-	if (g->width && !g->together)
+	if (g->width && (!g->together || g->caught_locals))
 		return assign(g);
 	line(g, "if ");
 	expr(g, VYREC_BOOL, 3, value_flags(g, g->width != 0));
@@ -584,8 +591,17 @@ static void trap(struct gen *g)
 static void catch (struct gen *g, unsigned depth)
 {
 	unsigned code = g->names++, detail = g->names++;
+	const struct gen outer = *g;
 	line(g, "catch(v%u, v%u)", code, detail);
+	if (g->width) {
+		g->caught_targets = g->target_count;
+		g->caught_locals = g->local_count;
+		g->may_trap = true;
+	}
 	open_block(g, depth, true);
+	g->caught_targets = outer.caught_targets;
+	g->caught_locals = outer.caught_locals;
+	g->may_trap = outer.may_trap;
 	put(g, "\n");
 	for (unsigned i = 0; i < 2; i++)
 		snprintf(declare(g, VYREC_U32, false, false)->name, sizeof g->locals->name, "v%u", i ? detail : code);
@@ -595,7 +611,9 @@ static void statements(struct gen *g, unsigned depth)
 {
 	for (unsigned n = 1 + below(g, 4); n; n--) {
 		unsigned pick = below(g, 100);
-		if (pick < 18)
+		if (g->in_program && g->width && !g->in_fn && depth && chance(g, 10))
+			catch (g, depth - 1);
+		else if (pick < 18)
 			let_or_var(g);
 		else if (pick < 32)
 			assign(g);

@@ -316,6 +316,11 @@ static void traps(void **state)
 	       " catch(a, b) {\n catch(c, d) {\n for i in 0 .. 3 { loop { out[1] = f(100 + i) } }\n }\n"
 	       " out[0] = c * 1000 + d\n trap(c + 1)\n }\n out[2] = a * 1000 + b\n }\n}\n",
 	       1, 4100, 0, 5005);
+	/* a variable that a trap was to change has not changed */
+	EXPECT(PROGRAM(1,
+		       "var x: u32 = 7\n catch(a, b) { x = out[trap 99] }\n var y: u32 = 8\n"
+		       " catch(c, d) { y = atomic_add(out[trap 98], 1) }\n out[0] = x\n out[1] = y\n out[2] = b + d"),
+	       1, 7, 8, 197);
 	/* leaving a catch by break, continue or return ends it */
 	run_out("program p workgroup(1) {\n buffer out : u32[]\n fn f(x: u32) -> u32 {\n catch(a, b) {\n if x == 1 { "
 		"return 5 }\n"
@@ -332,6 +337,73 @@ static void traps(void **state)
 	assert_int_equal(result.status, VYRE_FAULT);
 	assert_int_equal(result.fault_detail, 3);
 	assert_int_equal(out[0], 1);
+}
+
+/* A lane that falls in a catch waits at its end, and the others meet without it. */
+static void fallen_lanes(void **state)
+{
+	(void)state;
+	/* barriers, reductions and broadcasts; all are together again behind it */
+	EXPECT(PROGRAM(6, "catch(code, detail) {\n if lane % 2 == 1 { trap(lane) }\n barrier\n"
+			  " let sum = reduce_add(lane + 1)\n let least = reduce_min(lane * 7 + 9)\n"
+			  " let absent = broadcast(lane + 50, 1)\n let present = broadcast(lane + 50, 4)\n"
+			  " let some = any(lane == 3)\n let every = all(lane % 2 == 0)\n"
+			  " if lane == 4 {\n out[4] = u32(some)\n out[5] = u32(every)\n trap(90)\n }\n"
+			  " let most = reduce_max(lane)\n if lane == 2 {\n out[0] = sum\n out[1] = least\n"
+			  " out[2] = absent\n out[3] = present\n out[6] = most\n }\n }\n"
+			  " let codes = reduce_add(code * 1000 + detail)\n if lane == 3 { out[7] = codes }\n"),
+	       1, 9, 9, 0, 54, 0, 1, 2, 20099);
+	EXPECT(PROGRAM(4, "catch(code, detail) {\n if lane == 0 { trap(1) }\n let a = subgroup_add(lane)\n"
+			  " let b = ballot(lane != 2)\n let c = shuffle(lane + 10, subgroup_lane - 1)\n"
+			  " let d = subgroup_broadcast(lane + 10, 0)\n"
+			  " if lane == 1 {\n out[0] = a\n out[1] = u32(b)\n out[2] = c\n out[3] = d\n }\n"
+			  " if lane == 2 { out[4] = c }\n }"),
+	       1, 6, 10, 0, 0, 11);
+	/* every lane falls, at different places */
+	EXPECT(PROGRAM(4, "catch(code, detail) {\n for i in 0 .. 9 {\n let n = reduce_add(1)\n"
+			  " if lane == i { trap(n) }\n }\n out[9] = 1\n }\n out[lane] = detail\n"),
+	       1, 4, 3, 2, 1, 0, 0, 0, 0, 0, 0);
+	/* those at the inner end go on inside the outer one, without those at its end */
+	EXPECT(PROGRAM(4, "catch(a, b) {\n if lane == 3 { trap(70) }\n barrier\n catch(c, d) {\n"
+			  " if lane == 0 { trap(80) }\n let x = reduce_add(lane)\n if lane == 2 { out[4] = x }\n }\n"
+			  " let y = reduce_add(lane + 10)\n if lane == 0 { out[5] = y }\n out[lane] = d\n }\n"
+			  " let z = reduce_add(lane + 100)\n if lane == 3 { out[6] = z + b }\n barrier\n"
+			  " out[lane] = out[lane] + b"),
+	       1, 80, 0, 0, 70, 3, 33, 476);
+	EXPECT(PROGRAM(3, "catch(a, b) {\n if lane == 0 { trap(7) }\n catch(c, d) {\n barrier\n trap(lane + 20)\n }\n"
+			  " let n = reduce_add(1)\n if lane == 1 { out[5] = n }\n trap(d + 10)\n }\n let all_here = "
+			  "reduce_add(1)\n out[lane] = b + all_here * 100\n"),
+	       1, 307, 331, 332, 0, 0, 2);
+	/* in a fn; the lanes of one catch in a loop, turn by turn */
+	EXPECT("program p workgroup(3) {\n buffer out : u32[]\n fn f(x: u32) -> u32 {\n catch(a, b) {\n"
+	       " let n = reduce_add(x)\n if lane == x { trap(n) }\n barrier\n }\n return b }\n body {\n"
+	       " for t in 0 .. 3 {\n let got = f(t)\n if lane == t { out[t] = got + 1 }\n }\n }\n}\n",
+	       1, 1, 4, 7);
+	/* where lanes do not meet in it, nobody waits: lane 1 alone runs the catch */
+	EXPECT(PROGRAM(2, "if lane == 1 {\n catch(a, b) { trap(5) }\n out[0] = b\n }\n barrier\n out[2 + lane] = 3"), 1,
+	       5, 0, 3, 3);
+}
+
+/* The end of such a catch orders memory like a barrier; a barrier inside does not order what the fallen have done. */
+static void fallen_lanes_race(void **state)
+{
+	static const char text[] = PROGRAM(2, "catch(code, detail) {\n if lane == 1 {\n out[0] = 5\n trap(1)\n }\n"
+					      " barrier\n %s }\n if lane == 0 { out[2] = out[0] }\n");
+	char source[512];
+	(void)state;
+	for (unsigned inside = 0; inside < 2; inside++)
+		for (uint64_t seed = 0; seed < SEEDS; seed++) {
+			uint32_t out[8] = {0};
+			snprintf(source, sizeof source, text, inside ? "out[1] = out[0]\n" : "");
+			struct rig rig = rig_parse(source);
+			rig.options.seed = seed;
+			rig_buffer(&rig, "out", out, 8);
+			rig_program(&rig, 1);
+			ASSERT_OK(rig);
+			assert_int_equal(out[2], 5);
+			assert_int_equal(rig.result.race_count != 0, inside);
+			rig_close(&rig);
+		}
 }
 
 static void logs(void **state)
@@ -597,6 +669,8 @@ int main(void)
 	    cmocka_unit_test(subgroups),
 	    cmocka_unit_test(ids),
 	    cmocka_unit_test(traps),
+	    cmocka_unit_test(fallen_lanes),
+	    cmocka_unit_test(fallen_lanes_race),
 	    cmocka_unit_test(logs),
 	    cmocka_unit_test(copies),
 	    cmocka_unit_test(copies_drift),

@@ -131,6 +131,29 @@ static const struct {
     {"V080", "if local_id(0) > 3 { barrier(device) }"},
     {"", "catch (code, detail) { data[global_id(0)] = 1\n trap(3) }\n barrier"},
     {"V080", "catch (code, detail) { trap(lane) }\n if code > 0 { barrier }"},
+    /* a trap takes some lanes to the end of the catch: what the others have done since is not theirs */
+    {"", "catch (code, detail) { if lane == 1 { trap(3) }\n barrier }\n barrier"},
+    {"", "catch (code, detail) { data[trap lane] = 1\n let x = reduce_add(lane)\n if x > 3 { barrier } }"},
+    {"V080", "var x: u32\n catch (code, detail) { if lane == 1 { trap(3) }\n x = 1 }\n if x > 0 { barrier }"},
+    {"", "var x: u32\n catch (code, detail) { if lane == 1 { trap(3) }\n x = 1\n if x > 0 { barrier } }"},
+    {"", "var x: u32\n catch (code, detail) { if lane == 1 { trap(3) }\n x = 1 }\n x = 2\n if x > 0 { barrier }"},
+    {"V080",
+     "var x: u32\n for i in 0 .. 3 { if x > 0 { barrier }\n catch (c, d) { if lane == i { trap(1) }\n x = 1 } }"},
+    {"V080", "block out { catch (c, d) { if lane == 1 { trap(3) }\n break out }\n barrier }"},
+    {"", "block out { catch (c, d) { if lane == 1 { trap(3) }\n break out } }\n barrier"},
+    {"V080", "catch (c, d) { if lane == 1 { trap(3) }\n return }\n barrier"},
+    {"V080", "for i in 0 .. 3 { catch (c, d) { if lane == i { trap(1) }\n break }\n barrier }"},
+    {"", "for i in 0 .. 3 { barrier\n catch (c, d) { if lane == i { trap(1) }\n continue } }"},
+    {"V080", "if gives_up(3) > 0 { barrier }"},
+    /* where they meet in it, they meet at its end */
+    {"V085", "catch (c, d) { barrier\n return }"},
+    {"V085", "block out { catch (c, d) { if workgroup_id(0) == 1 { break out }\n let x = reduce_add(lane) } }"},
+    {"V085", "for i in 0 .. 3 { catch (c, d) { meets()\n continue } }"},
+    {"V085", "block out { catch (a, b) { barrier\n catch (c, d) { trap(lane) }\n break out } }"},
+    {"V085", "catch (a, b) { barrier\n catch (c, d) { return } }"},
+    {"", "catch (a, b) { barrier\n block out { catch (c, d) { if lane == 1 { break out }\n trap(1) } } }"},
+    {"", "catch (a, b) { for i in 0 .. 3 { barrier\n if i == 2 { break } } }"},
+    {"", "catch (a, b) { let x = gives_up(1)\n barrier }"},
     {"", "for i in global_id(0) .. length(data) step workgroups(0) * lanes { data[i] = 1 }\n barrier"},
 };
 
@@ -180,7 +203,10 @@ static void test_programs(void **state)
 	char text[2048];
 	(void)state;
 	for (unsigned i = 0; i < sizeof programs / sizeof *programs; i++) {
-		snprintf(text, sizeof text, "program p workgroup(64) {\nbuffer data: u32[]\nbody {\n%s\n}\n}\n",
+		snprintf(text, sizeof text,
+			 "program p workgroup(64) {\nbuffer data: u32[]\nfn meets() { barrier }\n"
+			 "fn gives_up(x: u32) -> u32 { catch (c, d) { if x == 1 { return 5 }\n data[trap 99] = 1 }\n"
+			 "return 7 }\nbody {\n%s\n}\n}\n",
 			 programs[i].body);
 		expect(text, programs[i].rule);
 	}

@@ -324,6 +324,16 @@ BREAK(V084)
 	vyrec_expr e = vyrec_build_collective(&d->b, VYREC_COLLECTIVE_BROADCAST, demo_u32(d, 1), lane(d));
 	in_whole(d, STMT(.kind = VYREC_STMT_EXPR, .expr = {e}));
 }
+BREAK(V085)
+{
+	vyrec_stmt inside[] = {vyrec_add_stmt(d->m, &STMT(.kind = VYREC_STMT_BARRIER)),
+			       vyrec_add_stmt(d->m, &STMT(.kind = VYREC_STMT_RETURN))};
+	put_first(d, d->m->units[d->program].body,
+		  STMT(.kind = VYREC_STMT_CATCH, .local = local(d, "fell", VYREC_LOCAL_VAR, VYREC_U32),
+		       .local2 = local(d, "why", VYREC_LOCAL_VAR, VYREC_U32),
+		       .body = {vyrec_add_block(d->m, inside, 2)}));
+	d->m->blocks[d->m->units[d->program].body].count = 1; /* what follows would not be reached together */
+}
 
 static void (*const breaks[RULE_COUNT])(struct demo *) = {
 #define RULE(id, text) [id] = break_##id,

@@ -214,6 +214,43 @@ static const char grid[] = "program grid workgroup(4, 3, 2) {\n"
 			   "  }\n"
 			   "}\n";
 
+/* Catches in which lanes meet: lane 0 falls, values change after it has, all fall, one stands in another, in a loop. */
+static const char falls[] = "program falls workgroup(7) {\n"
+			    "  buffer out: u32[4096]\n"
+			    "  buffer n: u32[4]\n"
+			    "  shared s: u32[7]\n"
+			    "  body {\n"
+			    "    let base = (workgroup_id(0) + workgroup_id(1) * 16 + workgroup_id(2) * 64) * 32\n"
+			    "    var mine: u32 = lane * 3\n"
+			    "    for turn in 0 .. 3 {\n"
+			    "      catch(code, detail) {\n"
+			    "        if lane == turn { trap(lane + 1000) }\n"
+			    "        s[lane] = mine\n"
+			    "        barrier\n"
+			    "        var round: u32 = 0\n"
+			    "        loop {\n"
+			    "          round = round + 1\n"
+			    "          if round > 4 { break }\n"
+			    "          catch(c, d) {\n"
+			    "            if lane == round { trap(s[(lane + 1) % 7]) }\n"
+			    "            let sum = reduce_add(mine + round)\n"
+			    "            if sum % 5 == 3 { barrier; mine = mine + subgroup_max(lane) }\n"
+			    "            mine = mine + shuffle(sum, lane + 1) + u32(ballot(lane % 2 == 0))\n"
+			    "            if lane == 5 { continue_here(base + lane) }\n"
+			    "          }\n"
+			    "          mine = mine + d * 2\n"
+			    "          if reduce_max(mine) > 900 + turn && lane > 4 { trap(mine) }\n"
+			    "        }\n"
+			    "        if round == 5 { trap(reduce_add(1)) }\n"
+			    "        out[base + 20] = 1\n"
+			    "      }\n"
+			    "      mine = mine + code + detail\n"
+			    "    }\n"
+			    "    out[base + lane] = mine\n"
+			    "  }\n"
+			    "  fn continue_here(at: u32) { out[at + 10] = at }\n"
+			    "}\n";
+
 static void test_any_width(void **state)
 {
 	struct vyrec_pass_options options = rig_options();
@@ -248,6 +285,15 @@ static void test_grid(void **state)
 	(void)state;
 	rig_same(grid, &options, RIG_PASSES(VYREC_PASS_lanes), 0, 12);
 	rig_same(grid, &options, RIG_PASSES(VYREC_PASS_COUNT), 0, 12);
+}
+
+static void test_falls(void **state)
+{
+	struct vyrec_pass_options options = rig_options();
+	(void)state;
+	rig_same(falls, &options, RIG_PASSES(VYREC_PASS_inline, VYREC_PASS_lanes), 0, 12);
+	rig_same(falls, &options, RIG_PASSES(VYREC_PASS_COUNT), 0, 12);
+	RIG_EXPECT(rig_after(falls, &options, RIG_PASSES(VYREC_PASS_COUNT)), "!barrier", "!reduce_", "!shuffle(");
 }
 
 static void test_nothing_left(void **state)
@@ -295,7 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_any_width), cmocka_unit_test(test_one_lane),	   cmocka_unit_test(test_fixed),
 	    cmocka_unit_test(test_grid),      cmocka_unit_test(test_nothing_left), cmocka_unit_test(test_scalars),
-	    cmocka_unit_test(test_limit),
+	    cmocka_unit_test(test_limit),     cmocka_unit_test(test_falls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
