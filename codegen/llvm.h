@@ -56,6 +56,7 @@ struct lower_form {
 	const char *symbol;            /* of an entry: a format with the unit's name */
 	unsigned buffer_space, shared_space;
 	bool reads_const_aside;        /* loads from const buffers may go by a path that sees no writes */
+	bool keeps_rolled;             /* loops of unknown length: what comes behind LLVM unrolls them */
 	const char *scopes[VYREC_SCOPE_COUNT]; /* LLVM's names; all NULL: scopes are one */
 	/* The function l->fn of the unit and its attributes; no block yet. */
 	void (*open)(struct lower *l, const char *symbol, const vyrec_array *buffers, uint32_t count);

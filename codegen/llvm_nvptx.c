@@ -286,6 +286,7 @@ const struct lower_form vyrec_form_nvptx = {
     .symbol = "vyre_%s",
     .buffer_space = GLOBAL,
     .reads_const_aside = true,
+    .keeps_rolled = true,
     .scopes = {[VYREC_SCOPE_WORKGROUP] = "block", [VYREC_SCOPE_DEVICE] = "device", [VYREC_SCOPE_SYSTEM] = ""},
     .open = nvptx_open,
     .prologue = nvptx_prologue,
