@@ -292,6 +292,8 @@ static void add_provenance(struct writer *w, const uint8_t *vir0, size_t vir0_by
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 	snprintf(text, sizeof text, "compiler=vyrec %s\nllvm=%s\nflags=%.700s\nsource=%s\n", VYRE_RELEASE,
 		 vyrec_llvm_version(), w->in->flags ? w->in->flags : "", hex);
+	if (w->in->ptxas)
+		snprintf(text + strlen(text), sizeof text - strlen(text), "ptxas=%s\n", w->in->ptxas);
 	append(&w->provenance, text, strlen(text));
 }
 

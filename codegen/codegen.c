@@ -67,6 +67,7 @@ struct blame {
 	const struct vyrec_target *target;
 	const struct vyrec_codegen_options *options;
 	void (*tamper)(LLVMModuleRef module);
+	bool assembled; /* ptxas is who refuses */
 };
 
 /* The switch with the most cases: in an assembled program, the dispatch. */
@@ -114,6 +115,19 @@ static vyrec_handler find_handler(const struct vyrec_module *m, vyrec_unit unit,
 	return 0;
 }
 
+static bool assembles(const struct job *job, const struct vyrec_target *target)
+{
+	struct vyrec_slice ptx = {.target = target,
+				  .image = (uint8_t *)(uintptr_t)LLVMGetBufferStart(job->emit.object),
+				  .image_bytes = LLVMGetBufferSize(job->emit.object)};
+	char message[256];
+	uint8_t *cubin;
+	size_t bytes;
+	bool fine = vyrec_ptxas(&ptx, &cubin, &bytes, message, sizeof message) == VYREC_PTXAS_DONE;
+	free(cubin);
+	return fine;
+}
+
 /* Does it still fail when the other units are empty programs, and of the unit's dispatch only one case is left? */
 static bool fails_alone(const struct blame *blame, vyrec_unit unit, uint32_t keep_case)
 {
@@ -127,6 +141,7 @@ static bool fails_alone(const struct blame *blame, vyrec_unit unit, uint32_t kee
 	struct vyrec_diags ignored = {0};
 	struct job job;
 	bool fine = compile(&job, copy, blame->target, blame->options, &ignored, blame->tamper);
+	fine = fine && (!blame->assembled || assembles(&job, blame->target));
 	finish(&job);
 	vyrec_diags_finish(&ignored);
 	vyrec_module_destroy(copy);
@@ -288,7 +303,7 @@ bool vyrec_codegen_with(struct vyrec_module *module, const struct vyrec_target *
 	*out = (struct vyrec_slice){.target = target, .format = VYRE_FORMAT_ELF};
 	bool fine = compile(&job, module, target, options, diags, tamper);
 	if (!fine && diags->errors == errors) {
-		struct blame blame = {module, target, options, tamper};
+		struct blame blame = {module, target, options, tamper, false};
 		find_guilty(&blame, job.emit.message, diags);
 	}
 	if (fine) {
@@ -312,6 +327,60 @@ bool vyrec_codegen(struct vyrec_module *module, const struct vyrec_target *targe
 		   const struct vyrec_codegen_options *options, struct vyrec_slice *out, struct vyrec_diags *diags)
 {
 	return vyrec_codegen_with(module, target, options, out, diags, NULL);
+}
+
+/* ---- cubins ---------------------------------------------------------------------------------------------------------- */
+
+/* Of the same units, in the same order. */
+static void take_cubin(struct vyrec_slice *out, const struct vyrec_slice *ptx, uint8_t *cubin, size_t bytes)
+{
+	*out = (struct vyrec_slice){.target = ptx->target,
+				    .format = VYRE_FORMAT_CUBIN,
+				    .image = cubin,
+				    .image_bytes = bytes,
+				    .unit_count = ptx->unit_count};
+	out->symbols = vyrec_alloc(ptx->unit_count * sizeof *out->symbols);
+	out->resources = vyrec_alloc(ptx->unit_count * sizeof *out->resources);
+	memcpy(out->resources, ptx->resources, ptx->unit_count * sizeof *out->resources);
+	for (uint32_t i = 0; i < ptx->unit_count; i++) {
+		size_t length = strlen(ptx->symbols[i]) + 1;
+		out->symbols[i] = memcpy(vyrec_alloc(length), ptx->symbols[i], length);
+	}
+}
+
+bool vyrec_assemble_with(struct vyrec_module *module, const struct vyrec_codegen_options *options,
+			 struct vyrec_slice *ptx, struct vyrec_slice *out, struct vyrec_diags *diags,
+			 void (*tamper)(LLVMModuleRef module))
+{
+	struct blame blame = {module, ptx->target, options, tamper, true};
+	char message[512] = "";
+	uint8_t *cubin;
+	size_t bytes;
+	double start = vyrec_now_ms();
+	*out = (struct vyrec_slice){0};
+	enum vyrec_ptxas_result result = vyrec_ptxas(ptx, &cubin, &bytes, message, sizeof message);
+	ptx->times.link = vyrec_now_ms() - start;
+	if (result == VYREC_PTXAS_DONE && options->cubin != VYREC_CUBIN_NEVER)
+		take_cubin(out, ptx, cubin, bytes);
+	else
+		free(cubin);
+	if (result == VYREC_PTXAS_REFUSED)
+		find_guilty(&blame, message, diags);
+	else if (result != VYREC_PTXAS_DONE && options->cubin == VYREC_CUBIN_REQUIRE)
+		vyrec_diags_add(diags, VYREC_ERROR, "", 0, "no cubin for %s: %s", ptx->target->name,
+				result == VYREC_PTXAS_TOO_OLD
+				    ? message
+				    : "ptxas is not found: it is neither $VYRE_PTXAS nor in PATH, $CUDA_HOME/bin or "
+				      "/usr/local/cuda/bin; install the CUDA toolkit, or compile with --cubin=auto");
+	else
+		return true;
+	return false;
+}
+
+bool vyrec_assemble(struct vyrec_module *module, const struct vyrec_codegen_options *options, struct vyrec_slice *ptx,
+		    struct vyrec_slice *out, struct vyrec_diags *diags)
+{
+	return vyrec_assemble_with(module, options, ptx, out, diags, NULL);
 }
 
 void vyrec_slice_finish(struct vyrec_slice *slice)

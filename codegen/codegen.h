@@ -35,7 +35,7 @@ struct vyrec_codegen_options {
 
 /* Milliseconds spent, for `vyrec -v`. */
 struct vyrec_codegen_times {
-	double lower, optimise, emit, link;
+	double lower, optimise, emit, link; /* link: or assemble */
 };
 
 /* What became of one module on one target, in one format. */
@@ -65,6 +65,14 @@ void vyrec_slice_finish(struct vyrec_slice *slice);
 bool vyrec_codegen(struct vyrec_module *module, const struct vyrec_target *target,
 		   const struct vyrec_codegen_options *options, struct vyrec_slice *out, struct vyrec_diags *diags);
 
+/* Assembles what vyrec_codegen made of a module for an NVIDIA target: registers, stack and spills are then known in the PTX
+ * slice, and out is its cubin, unless the options say never. Where ptxas is not found, or is too old for the target, out
+ * is empty (image NULL), which is an error only when a cubin is required. */
+bool vyrec_assemble(struct vyrec_module *module, const struct vyrec_codegen_options *options, struct vyrec_slice *ptx,
+		    struct vyrec_slice *out, struct vyrec_diags *diags);
+/* "13.0.88"; NULL where there is no ptxas. */
+const char *vyrec_ptxas_version(void);
+
 /* Do the buffers of a lowered unit end with those of abi/mailbox.h? */
 bool vyrec_has_mailbox(const struct vyrec_module *module, vyrec_unit unit);
 
@@ -74,6 +82,7 @@ struct vyrec_blob_input {
 	const struct vyrec_slice *slices;
 	unsigned slice_count;
 	const char *flags;             /* the command line that matters, for the provenance */
+	const char *ptxas;             /* the version of the ptxas that was used, or NULL */
 };
 /* Writes the blob (runtime/abi/blob.h); the caller frees it. Same input, same bytes. */
 uint8_t *vyrec_blob_write(const struct vyrec_blob_input *input, size_t *bytes);

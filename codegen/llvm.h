@@ -8,7 +8,7 @@
  *   llvm_memory.c  bounds policies, loads, stores, atomics, the debug log
  *   llvm_emit.c    target machine, optimiser, object and text forms
  *   llvm_guard.c   keeps a fatal error of LLVM inside one call
- *   link.c, elf.c  object -> image, and what is true of the image
+ *   link.c, elf.c  object -> image, and what is true of the image        ptxas.c  PTX -> cubin
  */
 #ifndef VYREC_LLVM_H
 #define VYREC_LLVM_H
@@ -209,12 +209,21 @@ uint64_t vyrec_elf_symbol(const uint8_t *image, size_t bytes, const char *name);
  * entries, which it may call. */
 void vyrec_elf_stacks(const uint8_t *image, size_t bytes, const uint64_t *entries, uint32_t count, uint32_t *stacks);
 
+/* ptxas.c: assembles a PTX slice, and fills in what only ptxas knows of its entries. A message after TOO_OLD (for the
+ * target) and REFUSED. */
+enum vyrec_ptxas_result { VYREC_PTXAS_DONE, VYREC_PTXAS_ABSENT, VYREC_PTXAS_TOO_OLD, VYREC_PTXAS_REFUSED };
+enum vyrec_ptxas_result vyrec_ptxas(struct vyrec_slice *ptx, uint8_t **cubin, size_t *cubin_bytes, char *message,
+				    size_t message_bytes);
+
 double vyrec_now_ms(void);
 
 /* vyrec_codegen with a hand in the LLVM module before it is compiled (tests of failure containment). */
 bool vyrec_codegen_with(struct vyrec_module *module, const struct vyrec_target *target,
 			const struct vyrec_codegen_options *options, struct vyrec_slice *out,
 			struct vyrec_diags *diags, void (*tamper)(LLVMModuleRef module));
+bool vyrec_assemble_with(struct vyrec_module *module, const struct vyrec_codegen_options *options,
+			 struct vyrec_slice *ptx, struct vyrec_slice *out, struct vyrec_diags *diags,
+			 void (*tamper)(LLVMModuleRef module));
 
 /* ---- lld_shim.cpp -------------------------------------------------------------------------------------------------- */
 

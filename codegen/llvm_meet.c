@@ -91,7 +91,8 @@ static LLVMValueRef present_of(struct lower *l, LLVMValueRef warp)
 {
 	LLVMValueRef word = LLVMBuildLoad2(l->b, l->i32, element_of(l, l->i32, l->meet.present, warp), "");
 	LLVMSetAlignment(word, 4);
-	LLVMSetVolatile(word, true);
+	LLVMSetOrdering(word, LLVMAtomicOrderingMonotonic);
+	LLVMSetAtomicSyncScopeID(word, lower_scope(l, VYREC_SCOPE_WORKGROUP));
 	return word;
 }
 

@@ -5,12 +5,15 @@
  *
  * Why not atomicrmw: LLVM 22 selects `atom.global.add` for every order and scope, which is relaxed and the device's; loads,
  * stores, compare-exchange and fences it gets right. Where relaxed and device is what is asked for, atomicrmw stays: LLVM
- * knows what it touches, and inline assembly it must take for anything.
+ * knows what it touches and folds the address, and inline assembly it must take for anything. So for relaxed ones in shared
+ * memory: nobody outside the workgroup can see it, so its scopes are one.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "codegen/llvm.h"
+
+enum { SHARED_SPACE = 3 };
 
 /* The operation in PTX, and what it takes: bits, always unsigned numbers, numbers as the type is. */
 static const struct {
@@ -22,10 +25,11 @@ static const struct {
     [VYREC_ATOMIC_MIN] = {"min", 't'}, [VYREC_ATOMIC_MAX] = {"max", 't'},
 };
 
-/* A sequentially consistent one is acq_rel behind a fence.sc, which is how LLVM does loads and stores. */
+/* A sequentially consistent one is an acquire behind a fence.sc, which is how LLVM does a compare-exchange: the fence
+ * orders all that was before. */
 static const char *const orders[VYREC_ORDER_COUNT] = {
     [VYREC_ORDER_RELAXED] = "relaxed", [VYREC_ORDER_ACQUIRE] = "acquire", [VYREC_ORDER_RELEASE] = "release",
-    [VYREC_ORDER_ACQREL] = "acq_rel",  [VYREC_ORDER_SEQCST] = "acq_rel",
+    [VYREC_ORDER_ACQREL] = "acq_rel",  [VYREC_ORDER_SEQCST] = "acquire",
 };
 
 static const char *const scopes[VYREC_SCOPE_COUNT] = {
@@ -43,7 +47,7 @@ static LLVMValueRef inline_rmw(struct lower *l, const struct vyrec_expr_node *no
 	LLVMTypeRef type = LLVMTypeOf(value), address = LLVMTypeOf(place);
 	LLVMTypeRef params[] = {address, type};
 	LLVMValueRef args[] = {place, value};
-	bool is_wide = LLVMGetIntTypeWidth(type) == 64, is_shared = LLVMGetPointerAddressSpace(address) == 3;
+	bool is_wide = LLVMGetIntTypeWidth(type) == 64, is_shared = LLVMGetPointerAddressSpace(address) == SHARED_SPACE;
 	const char *constraints = is_wide ? "=l,l,l,~{memory}" : "=r,l,r,~{memory}";
 	char text[96];
 	int bytes =
@@ -57,8 +61,8 @@ static LLVMValueRef inline_rmw(struct lower *l, const struct vyrec_expr_node *no
 
 LLVMValueRef nvptx_rmw(struct lower *l, const struct vyrec_expr_node *node, LLVMValueRef place, LLVMValueRef value)
 {
-	bool is_plain = node->order == VYREC_ORDER_RELAXED && node->scope == VYREC_SCOPE_DEVICE;
-	if (is_plain)
+	bool is_shared = LLVMGetPointerAddressSpace(LLVMTypeOf(place)) == SHARED_SPACE;
+	if (node->order == VYREC_ORDER_RELAXED && (is_shared || node->scope == VYREC_SCOPE_DEVICE))
 		return LLVMBuildAtomicRMW(l->b, lower_rmw_op(node), place, value, LLVMAtomicOrderingMonotonic, false);
 	if (node->code == VYREC_ATOMIC_SUB)
 		value = LLVMBuildNeg(l->b, value, "");

@@ -84,7 +84,7 @@ static struct blob make_blob(void)
 	assert_true(vyrec_codegen(lowered, vyrec_target_at(1), &codegen, &slices[1], &diags));
 	lowered->units[1].features = VYRE_HAS_RECORDS | VYRE_HAS_SUSPEND;
 	lowered->units[1].frame_words = 7;
-	struct vyrec_blob_input input = {source, lowered, slices, 2, "-O1"};
+	struct vyrec_blob_input input = {source, lowered, slices, 2, "-O1", NULL};
 	b.bytes = vyrec_blob_write(&input, &b.size);
 	b.header = (const void *)b.bytes;
 	b.sections = (const void *)(b.bytes + sizeof *b.header);

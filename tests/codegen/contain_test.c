@@ -67,10 +67,16 @@ static struct vyrec_module *build(void)
 
 /* ---- planting -------------------------------------------------------------------------------------------------------- */
 
+static LLVMValueRef entry_of(LLVMModuleRef module)
+{
+	LLVMValueRef fn = LLVMGetNamedFunction(module, "vyre.demo");
+	return fn ? fn : LLVMGetNamedFunction(module, "vyre_demo");
+}
+
 static LLVMBuilderRef at_start(LLVMModuleRef module, LLVMValueRef *fn)
 {
 	LLVMBuilderRef b = LLVMCreateBuilderInContext(LLVMGetModuleContext(module));
-	*fn = LLVMGetNamedFunction(module, "vyre.demo");
+	*fn = entry_of(module);
 	LLVMPositionBuilderBefore(b, LLVMGetBasicBlockTerminator(LLVMGetEntryBasicBlock(*fn)));
 	return b;
 }
@@ -95,22 +101,43 @@ static void plant_foreign_intrinsic(LLVMModuleRef module)
 	LLVMDisposeBuilder(b);
 }
 
-/* The same, in the block that stores 0x101 (op `second`) and nowhere else. */
-static void plant_in_second_op(LLVMModuleRef module)
+/* At the store of 0x101 (op `second`) and nowhere else. */
+static LLVMBuilderRef at_second_op(LLVMModuleRef module)
 {
-	LLVMValueRef fn = LLVMGetNamedFunction(module, "vyre.demo");
+	LLVMValueRef fn = entry_of(module);
 	for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(fn); block; block = LLVMGetNextBasicBlock(block))
 		for (LLVMValueRef i = LLVMGetFirstInstruction(block); i; i = LLVMGetNextInstruction(i)) {
 			LLVMValueRef stored = LLVMIsAStoreInst(i) ? LLVMGetOperand(i, 0) : NULL;
 			if (!stored || !LLVMIsAConstantInt(stored) || LLVMConstIntGetZExtValue(stored) != 0x101)
 				continue;
 			LLVMBuilderRef b = LLVMCreateBuilderInContext(LLVMGetModuleContext(module));
-			unsigned id = LLVMLookupIntrinsicID("llvm.amdgcn.s.barrier", 21);
 			LLVMPositionBuilderBefore(b, i);
-			call_void(module, b, LLVMGetIntrinsicDeclaration(module, id, NULL, 0));
-			LLVMDisposeBuilder(b);
-			return;
+			return b;
 		}
+	return NULL;
+}
+
+static void plant_in_second_op(LLVMModuleRef module)
+{
+	LLVMBuilderRef b = at_second_op(module);
+	if (!b)
+		return;
+	unsigned id = LLVMLookupIntrinsicID("llvm.amdgcn.s.barrier", 21);
+	call_void(module, b, LLVMGetIntrinsicDeclaration(module, id, NULL, 0));
+	LLVMDisposeBuilder(b);
+}
+
+/* LLVM passes inline assembly on as it is. */
+static void plant_bad_instruction(LLVMModuleRef module)
+{
+	LLVMBuilderRef b = at_second_op(module);
+	if (!b)
+		return;
+	LLVMTypeRef type = void_fn(module);
+	LLVMValueRef text =
+	    LLVMGetInlineAsm(type, "bogus.u32;", 10, "", 0, true, false, LLVMInlineAsmDialectATT, false);
+	LLVMBuildCall2(b, type, text, NULL, 0, "");
+	LLVMDisposeBuilder(b);
 }
 
 static void plant_bad_constraint(LLVMModuleRef module)
@@ -126,7 +153,7 @@ static void plant_bad_constraint(LLVMModuleRef module)
 
 static void plant_unfinished_block(LLVMModuleRef module)
 {
-	LLVMAppendBasicBlockInContext(LLVMGetModuleContext(module), LLVMGetNamedFunction(module, "vyre.demo"), "loose");
+	LLVMAppendBasicBlockInContext(LLVMGetModuleContext(module), entry_of(module), "loose");
 }
 
 static void plant_import(LLVMModuleRef module)
@@ -152,7 +179,7 @@ static void plant_pointer(LLVMModuleRef module)
 	LLVMContextRef context = LLVMGetModuleContext(module);
 	LLVMTypeRef pointer = LLVMPointerTypeInContext(context, 0);
 	LLVMValueRef fn, constant = LLVMAddGlobal(module, pointer, "table");
-	LLVMSetInitializer(constant, LLVMGetNamedFunction(module, "vyre.demo"));
+	LLVMSetInitializer(constant, entry_of(module));
 	LLVMSetGlobalConstant(constant, true);
 	LLVMBuilderRef b = at_start(module, &fn);
 	LLVMSetVolatile(LLVMBuildLoad2(b, pointer, constant, ""), true);
@@ -161,11 +188,13 @@ static void plant_pointer(LLVMModuleRef module)
 
 /* ---- tests ----------------------------------------------------------------------------------------------------------- */
 
+static const char *target = "x86-64-v3";
+
 static bool compile(struct vyrec_module *m, void (*tamper)(LLVMModuleRef), struct vyrec_diags *diags)
 {
 	struct vyrec_codegen_options options = {.level = 1};
 	struct vyrec_slice slice;
-	bool fine = vyrec_codegen_with(m, vyrec_target_find("x86-64-v3"), &options, &slice, diags, tamper);
+	bool fine = vyrec_codegen_with(m, vyrec_target_find(target), &options, &slice, diags, tamper);
 	assert_int_equal(fine, slice.image != NULL);
 	vyrec_slice_finish(&slice);
 	return fine;
@@ -179,7 +208,7 @@ static void expect_error(void (*tamper)(LLVMModuleRef), const char *words, vyrec
 	assert_int_equal(diags.errors, 1);
 	if (!strstr(diags.items[0].message, words))
 		fail_msg("\"%s\" does not say \"%s\"", diags.items[0].message, words);
-	assert_non_null(strstr(diags.items[0].message, "x86-64-v3"));
+	assert_non_null(strstr(diags.items[0].message, target));
 	assert_int_equal(diags.items[0].loc, loc);
 	vyrec_diags_finish(&diags);
 	diags = (struct vyrec_diags){0};
@@ -229,6 +258,40 @@ static void relocation_is_refused(void **state)
 {
 	(void)state;
 	expect_error(plant_pointer, "linking for x86-64-v3 failed", 0);
+}
+
+/* The same on a family without a linker; what only ptxas refuses is the next test's. */
+static void faults_for_a_gpu_are_contained_too(void **state)
+{
+	(void)state;
+	target = "sm_90";
+	expect_error(plant_foreign_intrinsic, "cannot compile demo: Cannot select", 0);
+	expect_error(plant_in_second_op, "cannot compile op second of set demo: Cannot select", VYREC_LOC(11, 3));
+	expect_error(plant_bad_constraint, "cannot compile demo: LLVM: ", 0);
+	expect_error(plant_unfinished_block, "LLVM refuses", 0);
+	target = "x86-64-v3";
+}
+
+static void what_the_assembler_refuses_names_the_op(void **state)
+{
+	struct vyrec_codegen_options options = {.level = 1};
+	struct vyrec_module *m = build();
+	struct vyrec_diags diags = {0};
+	struct vyrec_slice ptx, cubin;
+	(void)state;
+	if (!vyrec_ptxas_version()) {
+		print_message("skipped: ptxas is not here\n");
+		vyrec_module_destroy(m);
+		skip();
+	}
+	assert_true(vyrec_codegen_with(m, vyrec_target_find("sm_90"), &options, &ptx, &diags, plant_bad_instruction));
+	assert_false(vyrec_assemble_with(m, &options, &ptx, &cubin, &diags, plant_bad_instruction));
+	assert_int_equal(diags.errors, 1);
+	assert_non_null(strstr(diags.items[0].message, "sm_90 cannot compile op second of set demo: ptxas: "));
+	assert_int_equal(diags.items[0].loc, VYREC_LOC(11, 3));
+	vyrec_slice_finish(&ptx);
+	vyrec_diags_finish(&diags);
+	vyrec_module_destroy(m);
 }
 
 static void many_failures_leave_the_process_fit(void **state)
@@ -286,6 +349,8 @@ int main(void)
 	    cmocka_unit_test(import_is_refused),
 	    cmocka_unit_test(writable_segment_is_refused),
 	    cmocka_unit_test(relocation_is_refused),
+	    cmocka_unit_test(faults_for_a_gpu_are_contained_too),
+	    cmocka_unit_test(what_the_assembler_refuses_names_the_op),
 	    cmocka_unit_test(many_failures_leave_the_process_fit),
 	    cmocka_unit_test(nothing_is_left_in_the_temporary_folder),
 	};

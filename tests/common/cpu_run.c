@@ -59,7 +59,7 @@ static bool compile(struct cpu_run *run, struct vyrec_module *source, struct vyr
 	} else if (!vyrec_codegen(lowered, target, &codegen, &slice, &diags)) {
 		fail_diags(run, &diags, "codegen");
 	} else {
-		struct vyrec_blob_input input = {source, lowered, &slice, 1, "tests"};
+		struct vyrec_blob_input input = {source, lowered, &slice, 1, "tests", NULL};
 		size_t bytes;
 		uint8_t *blob = vyrec_blob_write(&input, &bytes);
 		ok = vyre_blob_open(blob, bytes, &run->on.blob) == VYRE_OK || fail(run, "blob: %s", vyre_last_error());

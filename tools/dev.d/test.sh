@@ -175,6 +175,7 @@ test_full() {
 	test_quick
 	stage ring-stress 'ring stress, 10,000,000 slots' build/tests/runtime_ring_stress_test 10000000
 	stage_model
+	stage ptx-corpus 'corpus as PTX and cubins, four targets' build/tests/codegen_ptx_corpus_test all
 	stage differential '10,000 random handlers, cpu against interpreter' differential 5000
 	stage_build asan 'build with address and UB sanitizers' all &&
 		stage_ctest asan 'C tests, address and UB sanitizers' &&

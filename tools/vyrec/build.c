@@ -23,7 +23,7 @@ struct build {
 	struct vyrec_module *lowered[FAMILIES]; /* NULL: no target of the family */
 	struct vyrec_slice slices[2 * MAX_TARGETS];
 	unsigned slice_count;
-	char ptxas[32]; /* its version, once it was used */
+	const char *ptxas; /* its version, once it was used */
 };
 
 void show_time(const struct options *o, const char *stage, const char *target, double milliseconds)
@@ -144,11 +144,28 @@ static void show_resources(const struct build *b, const struct vyrec_slice *slic
 	}
 }
 
+/* Of the slice that was made last. */
+static bool make_cubin(struct build *b, struct vyrec_slice *ptx, const struct vyrec_codegen_options *codegen,
+		       struct vyrec_diags *diags)
+{
+	struct vyrec_slice *cubin = &b->slices[b->slice_count];
+	if (!vyrec_assemble(b->lowered[ptx->target->family], codegen, ptx, cubin, diags))
+		return false;
+	b->slice_count += cubin->image != NULL;
+	if (ptx->times.link > 0)
+		show_time(b->o, "assemble", ptx->target->name, ptx->times.link);
+	if (ptx->unit_count && ptx->resources[0].registers)
+		b->ptxas = vyrec_ptxas_version();
+	show_resources(b, ptx);
+	return true;
+}
+
 static bool make_slice(struct build *b, const struct vyrec_target *target, struct vyrec_diags *diags)
 {
 	const struct options *o = b->o;
-	struct vyrec_codegen_options codegen = {
-	    .level = o->level, .cubin = o->cubin, .emit = o->emit >= EMIT_LLVM ? emit_names[o->emit] : NULL};
+	struct vyrec_codegen_options codegen = {.level = o->level,
+						.cubin = o->emit == EMIT_OBJ ? VYREC_CUBIN_REQUIRE : o->cubin,
+						.emit = o->emit >= EMIT_LLVM ? emit_names[o->emit] : NULL};
 	struct vyrec_slice *slice = &b->slices[b->slice_count];
 	if (!vyrec_codegen(b->lowered[target->family], target, &codegen, slice, diags))
 		return false;
@@ -158,7 +175,8 @@ static bool make_slice(struct build *b, const struct vyrec_target *target, struc
 	show_time(o, "emit", target->name, slice->times.emit);
 	if (slice->format == VYRE_FORMAT_ELF)
 		show_time(o, "link", target->name, slice->times.link);
-	show_resources(b, slice);
+	else if (o->emit == EMIT_BLOB || o->emit == EMIT_OBJ)
+		return make_cubin(b, slice, &codegen, diags);
 	return true;
 }
 
@@ -189,6 +207,8 @@ static void describe_flags(const struct options *o, char *text, size_t bytes)
 			       vyrec_shape_name(o->shape.id), o->shape.lanes, o->passes.slots);
 	else if (o->lanes)
 		at += snprintf(text + at, bytes - (size_t)at, "--lanes=%u ", o->lanes);
+	if (first_of(o, VYREC_FAMILY_NVPTX) && o->cubin == VYREC_CUBIN_NEVER)
+		at += snprintf(text + at, bytes - (size_t)at, "--cubin=never ");
 	at += snprintf(text + at, bytes - (size_t)at, "--feed=%s%s%s%s%s --target=", feed_names[o->passes.feed],
 		       has & VYRE_HAS_BUILTINS ? " --builtins" : "", has & VYRE_HAS_FUSED ? " --fused" : "",
 		       io_flag(has), has & VYRE_HAS_CONTROL_REPORT ? " --report=control" : "");
@@ -207,7 +227,7 @@ static bool write_blob(const struct build *b, const char *path)
 	size_t bytes;
 	double start = now_ms();
 	describe_flags(b->o, flags, sizeof flags);
-	struct vyrec_blob_input input = {b->original, first_lowered(b), b->slices, b->slice_count, flags};
+	struct vyrec_blob_input input = {b->original, first_lowered(b), b->slices, b->slice_count, flags, b->ptxas};
 	uint8_t *blob = vyrec_blob_write(&input, &bytes);
 	bool fine = file_write(path, blob, bytes);
 	free(blob);
@@ -233,6 +253,15 @@ static bool write_vir0(struct vyrec_module *module, const char *path)
 	return fine;
 }
 
+/* The object of an NVIDIA target is its cubin. */
+static bool write_form(const struct build *b, const char *path)
+{
+	const struct vyrec_slice *slice = &b->slices[0];
+	if (b->o->emit == EMIT_OBJ && slice->format == VYRE_FORMAT_PTX)
+		return file_write(path, b->slices[1].image, b->slices[1].image_bytes);
+	return file_write(path, slice->text, slice->text_bytes);
+}
+
 static bool run_build(struct build *b, const char *path)
 {
 	const struct options *o = b->o;
@@ -248,8 +277,7 @@ static bool run_build(struct build *b, const char *path)
 		return write_ir(first_lowered(b), path);
 	if (!make_slices(b))
 		return false;
-	return o->emit == EMIT_BLOB ? write_blob(b, path)
-				    : file_write(path, b->slices[0].text, b->slices[0].text_bytes);
+	return o->emit == EMIT_BLOB ? write_blob(b, path) : write_form(b, path);
 }
 
 bool build_module(const struct options *o, struct vyrec_module *module, const struct source *source, const char *path)
