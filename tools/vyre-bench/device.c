@@ -350,6 +350,7 @@ bool bench_device_open(struct bench_device *d)
 	d->fns = bench_floor_of(bench_options.device);
 	bench_guard("opening the device");
 	if (!bench_session_open(&d->session, memory_bytes()) || !d->fns->open(&d->floor, bench_options.device)) {
+		bench_report_device(bench_options.device, "not opened");
 		bench_report_failed("device", bench_why());
 		bench_forgive();
 		bench_session_close(&d->session);

@@ -166,15 +166,15 @@ void bench_report_failed(const char *name, const char *why)
 
 void bench_report_device(const char *name, const char *driver)
 {
-	struct device *last = report.device + report.devices - 1;
+	struct device *next;
 
 	pthread_mutex_lock(&report.lock);
-	if (report.devices == 0 || strcmp(last->name, name) != 0) {
+	if (report.devices == 0 || strcmp(report.device[report.devices - 1].name, name) != 0) {
 		if (report.devices == sizeof report.device / sizeof *report.device)
 			report.devices--;
-		last = report.device + report.devices++;
-		snprintf(last->name, sizeof last->name, "%s", name);
-		snprintf(last->driver, sizeof last->driver, "%s", driver);
+		next = &report.device[report.devices++];
+		snprintf(next->name, sizeof next->name, "%s", name);
+		snprintf(next->driver, sizeof next->driver, "%s", driver);
 		if (report.table)
 			printf("%s%s%s\n", name, *driver ? ", " : "", driver);
 		fflush(stdout);
