@@ -76,6 +76,8 @@ static vyre_cu_result launch(struct vyre_kernel *kernel, const uint32_t workgrou
 	if (result == 0)
 		result = vyre_cuda_launch(kernel, (const struct vyre_cuda_arg *)kernel->table,
 					  kernel->unit->buffer_count, workgroups, together, function->stream);
+	if (result != 0)
+		cuda->driver.cuStreamSynchronize(function->stream); /* the copy that went before */
 	vyre_cuda_launched(cuda, result == 0);
 	if (result != 0)
 		return result;

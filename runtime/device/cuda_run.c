@@ -121,6 +121,8 @@ vyre_status vyre_cuda_run_launch(struct vyre_cuda_run *run, struct vyre_kernel *
 	result = prepare(run, zero, zero_count, record_at, record, record_bytes);
 	if (result == 0)
 		result = vyre_cuda_launch(kernel, args, arg_count, grid, 0, run->stream);
+	if (result != 0)
+		cuda->driver.cuStreamSynchronize(run->stream); /* the copies that went before */
 	run->is_launched = result == 0;
 	vyre_cuda_launched(cuda, result == 0);
 	pthread_mutex_unlock(&run->lock);

@@ -57,12 +57,12 @@ void standin_break(unsigned result)
 
 void standin_add_live(int64_t change)
 {
-	__atomic_add_fetch(&live, change, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&live, change, __ATOMIC_ACQ_REL);
 }
 
 int64_t standin_live(void)
 {
-	return __atomic_load_n(&live, __ATOMIC_RELAXED);
+	return __atomic_load_n(&live, __ATOMIC_ACQUIRE); /* what was given back has happened */
 }
 
 void standin_forget(void)
