@@ -22,6 +22,7 @@ vyre_status vyre_memory_create(struct vyre_device *device, uint64_t bytes, enum 
 	memory->refs = 1;
 	memory->bytes = bytes;
 	memory->place = place;
+	memory->holds = place != VYRE_PLACE_NONE; /* who asked for a place counts on it */
 	memory->device = device;
 	status = device->fns->memory_create(memory);
 	if (status != VYRE_OK) {
@@ -57,6 +58,13 @@ vyre_status vyre_memory_hold(struct vyre_memory *memory, enum vyre_place place)
 		return fns->memory_place(memory, place, 1);
 	__atomic_add_fetch(&memory->holds, 1, __ATOMIC_RELAXED);
 	return VYRE_OK;
+}
+
+vyre_status vyre_memory_map(struct vyre_memory *memory)
+{
+	const struct vyre_device_fns *fns = memory->device->fns;
+
+	return fns->memory_place ? fns->memory_place(memory, VYRE_PLACE_HOST, 0) : VYRE_OK;
 }
 
 void vyre_memory_let_go(struct vyre_memory *memory)
@@ -165,13 +173,12 @@ vyre_status vyre_buffer_read(struct vyre_device *device, vyre_buffer buffer, uin
 vyre_status vyre_buffer_map(struct vyre_device *device, vyre_buffer buffer, void **out)
 {
 	struct vyre_memory *memory = vyre_buffer_get(device, buffer);
-	vyre_status status = VYRE_OK;
+	vyre_status status;
 
 	*out = NULL;
 	if (!memory)
 		return VYRE_STALE;
-	if (device->fns->memory_place)
-		status = device->fns->memory_place(memory, VYRE_PLACE_HOST, 0);
+	status = vyre_memory_map(memory);
 	if (status == VYRE_OK)
 		*out = memory->data;
 	vyre_memory_unref(memory);

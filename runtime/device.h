@@ -114,6 +114,8 @@ void vyre_memory_unref(void *memory);
  * DEVICE_LOST. */
 vyre_status vyre_memory_hold(struct vyre_memory *memory, enum vyre_place place);
 void vyre_memory_let_go(struct vyre_memory *memory);
+/* Memory that the host sees at `data` from here on: it never leaves the host's place. Errors as of hold. */
+vyre_status vyre_memory_map(struct vyre_memory *memory);
 /* The memory that a handle names, with one more reference; NULL and a message when it is stale. */
 struct vyre_memory *vyre_buffer_get(struct vyre_device *device, vyre_buffer buffer);
 

@@ -79,10 +79,12 @@ static vyre_status open_buffers(struct vyre_io *io, const struct vyre_io_params 
 static vyre_status map_queue(struct vyre_io *io)
 {
 	uint64_t entries = io->queue_memory->bytes / (4 * VYRE_IO_ENTRY_WORDS);
+	vyre_status status = vyre_memory_map(io->queue_memory);
 
-	if (!io->queue_memory->data || !io->frames_memory->data)
-		return vyre_fail(VYRE_UNSUPPORTED, "use a device whose memory the host can address",
-				 "the host cannot read the io queue of device %s", io->device->fns->name);
+	if (status == VYRE_OK)
+		status = vyre_memory_map(io->frames_memory);
+	if (status != VYRE_OK)
+		return status;
 	if (entries == 0 || io->frames_memory->bytes < 4 * (uint64_t)VYRE_FRAMES_HEADER_WORDS)
 		return vyre_fail(
 		    VYRE_INVALID, "bind an io queue of 1 to 64 entries, and frames made with vyre_frames_words",

@@ -172,13 +172,13 @@ static vyre_status open_file(struct vyre_io_grant *grant, int fd)
 
 static vyre_status open_buffer(struct vyre_io *io, struct vyre_io_grant *grant, vyre_buffer buffer)
 {
+	vyre_status status;
+
 	grant->memory = vyre_buffer_get(io->device, buffer);
 	if (!grant->memory)
 		return VYRE_STALE;
-	if (!grant->memory->data)
-		return vyre_fail(VYRE_UNSUPPORTED, "use a buffer of a device whose memory the host can address",
-				 "device %s has no memory that files can be read into", io->device->fns->name);
-	return check_range(grant, grant->memory->bytes, false);
+	status = vyre_memory_map(grant->memory);
+	return status == VYRE_OK ? check_range(grant, grant->memory->bytes, false) : status;
 }
 
 static vyre_status add(struct vyre_io_table *table, struct vyre_io_grant *grant)

@@ -5,7 +5,6 @@
  * way never writes to memory that is gone. Why not the caller's publisher: the caller may destroy it first.
  */
 #include "live.h"
-#include "message.h"
 #include "stream.h"
 
 vyre_status vyre_stream_port_open(const struct vyre_stream_params *params, struct vyre_stream_port *out)
@@ -18,11 +17,11 @@ vyre_status vyre_stream_port_open(const struct vyre_stream_params *params, struc
 	out->memory = vyre_buffer_get(ring->device, params->buffer);
 	if (!out->memory)
 		return VYRE_STALE;
+	status = vyre_memory_map(out->memory);
+	if (status)
+		return status;
 	out->data = out->memory->data;
 	out->bytes = out->memory->bytes;
-	if (!out->data)
-		return vyre_fail(VYRE_UNSUPPORTED, "use a buffer of a device whose memory the host can address",
-				 "device %s has no memory that files can be read into", ring->device->fns->name);
 	return VYRE_OK;
 }
 

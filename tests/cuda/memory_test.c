@@ -148,6 +148,32 @@ static void held_elsewhere(void **state)
 	assert_nothing_is_left();
 }
 
+/* Memory that was made in a place stays there; what files are read into is the host's. */
+static void made_in_a_place(void **state)
+{
+	struct vyre_device *device = open_cuda("");
+	struct vyre_memory *memory;
+	uint32_t word = 3;
+
+	(void)state;
+	assert_int_equal(vyre_memory_create(device, 64, VYRE_PLACE_DEVICE, &memory), VYRE_OK);
+	assert_int_equal(device->fns->memory_write(memory, 60, &word, 4), VYRE_OK);
+	assert_int_equal(vyre_memory_map(memory), VYRE_UNSUPPORTED);
+	assert_int_equal(memory->place, VYRE_PLACE_DEVICE);
+	vyre_memory_unref(memory);
+	assert_int_equal(vyre_memory_create(device, 64, VYRE_PLACE_HOST, &memory), VYRE_OK);
+	assert_non_null(memory->data);
+	assert_int_equal(vyre_memory_hold(memory, VYRE_PLACE_DEVICE), VYRE_OK); /* which the host's serves */
+	assert_int_equal(memory->place, VYRE_PLACE_HOST);
+	vyre_memory_unref(memory);
+	assert_int_equal(vyre_memory_create(device, 64, VYRE_PLACE_NONE, &memory), VYRE_OK);
+	assert_int_equal(vyre_memory_map(memory), VYRE_OK);
+	assert_int_equal(memory->place, VYRE_PLACE_HOST);
+	vyre_memory_unref(memory);
+	vyre_device_close(device);
+	assert_nothing_is_left();
+}
+
 /* While a kernel runs memory is made, copied and given up, and the driver is asked for nothing that waits for it: the
  * stand-in ends the program if it is. */
 static void beside_a_kernel(void **state)
@@ -236,7 +262,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(places),	      cmocka_unit_test(large_copies),	 cmocka_unit_test(holds),
-	    cmocka_unit_test(held_elsewhere), cmocka_unit_test(beside_a_kernel), cmocka_unit_test(threads),
+	    cmocka_unit_test(held_elsewhere), cmocka_unit_test(made_in_a_place), cmocka_unit_test(beside_a_kernel),
+	    cmocka_unit_test(threads),
 	};
 
 	return cmocka_run_group_tests(tests, find_standin, NULL);
