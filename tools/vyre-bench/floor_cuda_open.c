@@ -1,10 +1,11 @@
 /* floor_cuda_open.c - the driver, a context, and the kernels of floor.vyre in it.
  *
- * The kernels come out of the blob as the loader would take them (a cubin for this device's major version, else PTX), but
+ * The kernels come out of the blob as the loader takes them (cubins first, PTX where the driver refuses those), but
  * by hand: a floor shares nothing with the loader but the file format. The primary context is the one that the loader
  * uses too, so that both find the device in the same state; it stays current on this thread.
  */
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,52 +54,68 @@ static unsigned fit(const struct bench_floor *floor, const struct vyre_blob_slic
 	return 0;
 }
 
+/* The slice of a unit that fits best, and less well than `below`; NULL = none. */
 static const struct vyre_blob_slice *pick(const struct bench_floor *floor, const struct vyre_blob_view *view,
-					  const struct vyre_blob *blob, const char *unit)
+					  const struct vyre_blob *blob, const char *unit, unsigned below)
 {
 	const struct vyre_blob_slice *best = NULL;
 
 	for (uint32_t i = 0; i < view->slice_count; i++) {
 		const struct vyre_blob_slice *slice = &view->slices[i];
-		if (strcmp(vyre_blob_string(blob, view->units[slice->unit].name), unit) == 0 && fit(floor, slice) &&
-		    (!best || fit(floor, slice) > fit(floor, best)))
+		unsigned fits = fit(floor, slice);
+		if (strcmp(vyre_blob_string(blob, view->units[slice->unit].name), unit) == 0 && fits && fits < below &&
+		    (!best || fits > fit(floor, best)))
 			best = slice;
 	}
 	return best;
+}
+
+/* What the driver's compiler says of PTX that it refuses; "" of anything else. */
+static cu_result load_slice(struct bench_floor *floor, const uint8_t *bytes, uint64_t size, cu_module *module,
+			    char log[LOG_BYTES])
+{
+	unsigned options[] = {FLOOR_CU_JIT_ERROR_LOG_BUFFER, FLOOR_CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+	void *values[] = {log, (void *)(uintptr_t)LOG_BYTES};
+	char *image = malloc(size + 1); /* PTX ends with a NUL, which the blob does not keep */
+	cu_result result;
+
+	if (!image)
+		bench_die("memory", "none for a module");
+	memcpy(image, bytes, size);
+	image[size] = 0;
+	*log = 0;
+	result = floor->cu.cuModuleLoadDataEx(module, image, 2, options, values);
+	free(image);
+	return result;
 }
 
 bool floor_cuda_load(struct bench_floor *floor, enum bench_blob which, const struct vyre_blob *blob, const char *unit,
 		     cu_module *module, cu_function *function, unsigned *lanes)
 {
 	static char log[LOG_BYTES];
-	unsigned options[] = {FLOOR_CU_JIT_ERROR_LOG_BUFFER, FLOOR_CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-	void *values[] = {log, (void *)(uintptr_t)sizeof log};
 	const struct vyre_blob_slice *slice;
-	const struct vyre_blob_section *section;
 	struct vyre_blob_view view;
 	uint64_t bytes;
 	const uint8_t *first = bench_blob_bytes(which, &bytes);
-	char *image;
-	cu_result result;
+	cu_result result = 0;
+	unsigned below = UINT_MAX;
 
 	vyre_blob_get_view(blob, &view);
-	slice = pick(floor, &view, blob, unit);
-	if (!slice)
+	while ((slice = pick(floor, &view, blob, unit, below))) {
+		const struct vyre_blob_section *section = &view.sections[slice->section];
+		result = load_slice(floor, first + section->offset, section->bytes, module, log);
+		if (!result)
+			break;
+		below = fit(floor, slice);
+	}
+	if (!slice && !result)
 		return bench_fail("no slice of %s is for compute capability %d.%d", unit, floor->major, floor->minor);
-	section = &view.sections[slice->section];
-	image = malloc(section->bytes + 1); /* PTX ends with a NUL, which the blob does not keep */
-	if (!image)
-		return bench_fail("no memory for %llu bytes", (unsigned long long)section->bytes);
-	memcpy(image, first + section->offset, section->bytes);
-	image[section->bytes] = 0;
-	*log = 0;
-	result = floor->cu.cuModuleLoadDataEx(module, image, 2, options, values);
-	free(image);
-	*lanes = slice->lanes[0];
 	if (result && *log)
 		return bench_fail("cuModuleLoadDataEx of %s: %u: %.200s", unit, result, log);
-	return floor_cuda_ok(floor, result, "cuModuleLoadDataEx") &&
-	       TRY_CU(floor, cuModuleGetFunction, function, *module, vyre_blob_string(blob, (uint32_t)slice->entry));
+	if (!floor_cuda_ok(floor, result, "cuModuleLoadDataEx"))
+		return false;
+	*lanes = slice->lanes[0];
+	return TRY_CU(floor, cuModuleGetFunction, function, *module, vyre_blob_string(blob, (uint32_t)slice->entry));
 }
 
 static bool load_programs(struct bench_floor *floor)
