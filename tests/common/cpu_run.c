@@ -49,8 +49,10 @@ static bool compile(struct cpu_run *run, struct vyrec_module *source, struct vyr
 					    .feed = o->feed,
 					    .features = o->features,
 					    .slots = o->slots,
+					    .lanes = o->lanes,
+					    .mailbox = target->has_mailbox,
 					    .one_lane = target->one_lane};
-	struct vyrec_codegen_options codegen = {.level = o->level};
+	struct vyrec_codegen_options codegen = {.level = o->level, .cubin = VYREC_CUBIN_NEVER};
 	struct vyrec_diags diags = {0};
 	struct vyrec_slice slice = {0};
 	bool ok = false;
@@ -102,7 +104,7 @@ bool cpu_run_open(struct cpu_run *run, const struct vyrec_module *module, const 
 	*run = (struct cpu_run){.options = *options};
 	run->on.workers = options->workers;
 	run->on.spawned = options->spawned;
-	if (options->target && vyrec_target_find(options->target)->family == VYREC_FAMILY_NVPTX) {
+	if (options->target && !options->device && vyrec_target_find(options->target)->family == VYREC_FAMILY_NVPTX) {
 		run->module = vyrec_module_clone(module);
 		return true;
 	}
@@ -110,7 +112,7 @@ bool cpu_run_open(struct cpu_run *run, const struct vyrec_module *module, const 
 	bool ok = compile(run, source, lowered);
 	vyrec_module_destroy(source);
 	vyrec_module_destroy(lowered);
-	if (ok && vyre_device_open("cpu", &run->on.device) != VYRE_OK)
+	if (ok && vyre_device_open(options->device ? options->device : "cpu", &run->on.device) != VYRE_OK)
 		ok = fail(run, "device: %s", vyre_last_error());
 	return ok;
 }
@@ -153,8 +155,9 @@ bool cpu_run_program(struct cpu_run *run, const char *program, const uint32_t wo
 {
 	if (run->module) {
 		struct ptx_run *ptx = open_ptx(run, false);
-		return ptx && (ptx_run_unit(ptx, program, workgroups, run->options.level + 1, buffers, buffer_count, fault) ||
-			       fail(run, "%.500s", ptx->message));
+		return ptx &&
+		       (ptx_run_unit(ptx, program, workgroups, run->options.level + 1, buffers, buffer_count, fault) ||
+			fail(run, "%.500s", ptx->message));
 	}
 	return pass_on(run, blob_run_program(&run->on, program, workgroups, buffers, buffer_count, fault));
 }

@@ -1,6 +1,6 @@
 /* cpu_run.h - a module compiled and run on the cpu device through the public interfaces, with the interpreter's own
  * types for buffers and slots, so that a test can put the two beside each other. With a target for NVIDIA it is compiled to PTX
- * and executed without the loader (ptx_run.h); the slots of a live set then go through the feed `slots`. */
+ * and executed without the loader (ptx_run.h), the slots of a live set by the feed `slots`; or, with a device, as there. */
 #ifndef VYRE_TESTS_CPU_RUN_H
 #define VYRE_TESTS_CPU_RUN_H
 #include "ir/ir.h"
@@ -11,6 +11,7 @@ struct cpu_run_options {
 	unsigned level;      /* passes and LLVM; 0 .. 3 */
 	unsigned workers;    /* 0 = 1 */
 	const char *target;  /* NULL = x86-64-v3 */
+	const char *device;  /* to open; NULL = "cpu", or for NVIDIA none */
 	uint32_t lanes;	     /* of a lowered set's workgroup, NVIDIA; 0 = 1 */
 	unsigned feed, features; /* VYRE_FEED_*, VYRE_HAS_*: what a set becomes; 0 = live, nothing asked for */
 	uint32_t slots;		 /* that a scanning feed declares; 0 = known at run time */

@@ -1,6 +1,6 @@
 /* differential_test.c - random handlers on the cpu device against the interpreter, bit for bit.
  *
- *   differential_test [handlers [seed [target]]]     default 1,000 handlers, seed from VYRE_SEED or 1; both are printed
+ *   differential_test [handlers [seed [target [device]]]]     default 1,000 handlers, seed from VYRE_SEED or 1; both are printed
  *
  * Many handlers share a module, so that one compilation tests many. In one module of eight the
  * handlers suspend; there an op has one slot, because two at a time would write to one place in turns, and there are
@@ -101,16 +101,19 @@ static unsigned compare_memory(uint64_t seed, const struct memory *want, const s
 }
 
 /* One module: returns the number of differences. */
-static unsigned run_module(uint64_t seed, const char *target, bool print)
+static unsigned run_module(uint64_t seed, const char *target, const char *device, bool print)
 {
 	static struct memory want_memory, have_memory;
-	static const unsigned lanes[] = {1, 4, 32, 3};
+	static const unsigned lanes[] = {1, 4, 32, 3}, widths[] = {32, 64, 7, 48};
 	struct vyrec_interp_slot want[SLOTS], have[SLOTS];
 	struct vyrec_interp_result result;
 	struct cpu_run run = {0};
-	bool suspends = seed / 3 % 8 == 0; /* three in a row, so that they meet every level and width */
+	bool suspends = !device && seed / 3 % 8 == 0; /* three in a row, so that they meet every level and width */
 	unsigned slots = suspends ? SUSPENDING_OPS : SLOTS;
-	char *text = suspends ? generate_suspending_set(seed, SUSPENDING_OPS) : generate_set(seed, OPS);
+	unsigned width = widths[seed % 4]; /* of what a device with lanes runs */
+	char *text = suspends ? generate_suspending_set(seed, SUSPENDING_OPS)
+		     : device ? generate_set_of_width(seed, OPS, width)
+			      : generate_set(seed, OPS);
 	if (print)
 		fputs(text, stdout);
 	struct vyrec_module *module = cpu_run_read(text, seed);
@@ -126,7 +129,9 @@ static unsigned run_module(uint64_t seed, const char *target, bool print)
 	struct vyrec_interp_options interp = {.seed = seed % 3 ? seed : 0, .lanes = lanes[seed % 4]};
 	struct cpu_run_options cpu = {.level = (unsigned)(seed % 4 ? 2 : seed / 4 % 4),
 				      .workers = suspends ? 3 : 1, /* what waits may go on at another one */
-				      .target = target};
+				      .target = target,
+				      .device = device,
+				      .lanes = device ? width : 0};
 	vyrec_interp_slots(module, 1, want, slots, want_memory.buffers, BUFFERS, &interp, &result);
 	if (result.status != VYRE_OK) {
 		printf("seed %" PRIu64 ": interpreter: %s\n", seed, result.message);
@@ -149,11 +154,11 @@ int main(int argc, char **argv)
 	const char *env = getenv("VYRE_SEED");
 	unsigned handlers = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 1000, failed = 0, modules = 0;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : env ? strtoull(env, NULL, 0) : 1;
-	const char *target = argc > 3 ? argv[3] : NULL;
+	const char *target = argc > 3 ? argv[3] : NULL, *device = argc > 4 ? argv[4] : NULL;
 	printf("%u random handlers from seed %" PRIu64 "%s%s\n", handlers, seed, target ? " for " : "",
 	       target ? target : "");
 	for (; modules * OPS < handlers; modules++)
-		failed += run_module(seed + modules, target, handlers == 1) != 0;
+		failed += run_module(seed + modules, target, device, handlers == 1) != 0;
 	printf("%u passed, %u failed\n", modules - failed, failed);
 	return failed != 0;
 }

@@ -1,8 +1,8 @@
 /* effects_test.c - bodies whose effects have one order, on the cpu device against the interpreter, bit for bit.
  *
- *   effects_test [handlers [seed [target]]]     default 500 handlers, seed from VYRE_SEED or 1; both are printed
+ *   effects_test [handlers [seed [target [device]]]]     default 500 handlers, seed from VYRE_SEED or 1; both are printed
  *
- * Each module runs with a level, a policy for accesses that name none, and a target of its own. A difference prints the
+ * On a device with lanes all ops by workgroup(N) of a module have one width. Each module runs with a level, a policy for accesses that name none, and a target of its own. A difference prints the
  * seed; `effects_test 1 SEED` prints that module's text.
  */
 #include <inttypes.h>
@@ -166,16 +166,20 @@ static unsigned run_program(uint64_t seed, struct vyrec_module *module, struct c
 	return (fault[0] != 0) + compare(seed, &want_memory, &have_memory);
 }
 
-static unsigned run_module(uint64_t seed, const char *target, bool print)
+static unsigned run_module(uint64_t seed, const char *target, const char *device, bool print)
 {
+	static const unsigned widths[] = {32, 5, 64, 33};
 	struct setting setting = setting_of(seed);
+	unsigned width = widths[seed % 4]; /* of what a device with lanes runs */
 	struct cpu_run_options cpu = {.level = setting.level,
 				      .bounds = setting.bounds,
 				      .target = target ? target : setting.target,
+				      .device = device,
+				      .lanes = width,
 				      .workers = 1 + seed % 3};
 	struct cpu_run run = {0};
 	unsigned differences;
-	char *text = generate_effects(seed, OPS);
+	char *text = device ? generate_effects_of_width(seed, OPS, width) : generate_effects(seed, OPS);
 	if (print)
 		fputs(text, stdout);
 	struct vyrec_module *module = cpu_run_read(text, seed);
@@ -198,11 +202,11 @@ int main(int argc, char **argv)
 	const char *env = getenv("VYRE_SEED");
 	unsigned handlers = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 500, failed = 0, modules = 0;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : env ? strtoull(env, NULL, 0) : 1;
-	const char *target = argc > 3 ? argv[3] : NULL;
+	const char *target = argc > 3 ? argv[3] : NULL, *device = argc > 4 ? argv[4] : NULL;
 	printf("%u random handlers from seed %" PRIu64 "%s%s\n", handlers, seed, target ? " for " : "",
 	       target ? target : "");
 	for (; modules * OPS < handlers; modules++)
-		failed += run_module(seed + modules, target, handlers == 1) != 0, fflush(stdout);
+		failed += run_module(seed + modules, target, device, handlers == 1) != 0, fflush(stdout);
 	printf("%u passed, %u failed\n", modules - failed, failed);
 	return failed != 0;
 }

@@ -31,9 +31,10 @@ struct gen {
 	unsigned local_count, names;
 	unsigned op, indent;
 	enum shape shape;
-	unsigned width;	  /* of BY_FIXED_WIDTH */
-	bool lane_values; /* may an expression depend on the lane here? */
-	bool suspends;	  /* sprinkle suspension points */
+	unsigned width;	    /* of BY_FIXED_WIDTH */
+	unsigned one_width; /* of all of them; 0 = each its own */
+	bool lane_values;   /* may an expression depend on the lane here? */
+	bool suspends;	    /* sprinkle suspension points */
 };
 
 static const vyrec_type value_types[] = {VYREC_U32, VYREC_I32, VYREC_U64, VYREC_I64, VYREC_F32, VYREC_F64, VYREC_BOOL};
@@ -562,6 +563,7 @@ static void op(struct gen *g)
 	unsigned pick = below(g, 100);
 	g->shape = pick < 60 ? BY_LANE : pick < 80 ? BY_ANY_WIDTH : BY_FIXED_WIDTH;
 	g->width = widths[below(g, sizeof widths / sizeof *widths)];
+	g->width = g->one_width ? g->one_width : g->width;
 	g->local_count = g->names = 0;
 	line(g, "op op%u = %u (a: u32, b: i32, c: u64, d: f32, e: bool, f: f64, h: i64) by ", g->op,
 	     GENERATE_OPCODE + g->op);
@@ -587,11 +589,12 @@ static void op(struct gen *g)
 	line(g, "}\n");
 }
 
-static char *generate(uint64_t seed, unsigned ops, bool suspends)
+static char *generate(uint64_t seed, unsigned ops, bool suspends, unsigned one_width)
 {
 	char *text = NULL;
 	size_t bytes;
-	struct gen g = {.rng = seed, .suspends = suspends, .out = open_memstream(&text, &bytes)};
+	struct gen g = {
+	    .rng = seed, .suspends = suspends, .one_width = one_width, .out = open_memstream(&text, &bytes)};
 	put(&g, "set random {\n");
 	g.indent = 1;
 	static const char *const inputs[] = {"u32",  "i32", "u64", "i64", "f32", "f64",
@@ -610,10 +613,15 @@ static char *generate(uint64_t seed, unsigned ops, bool suspends)
 
 char *generate_set(uint64_t seed, unsigned ops)
 {
-	return generate(seed, ops, false);
+	return generate(seed, ops, false, 0);
+}
+
+char *generate_set_of_width(uint64_t seed, unsigned ops, unsigned width)
+{
+	return generate(seed, ops, false, width);
 }
 
 char *generate_suspending_set(uint64_t seed, unsigned ops)
 {
-	return generate(seed, ops, true);
+	return generate(seed, ops, true, 0);
 }

@@ -16,6 +16,8 @@ enum {
 /* The text of a set named `random` with `ops` ops; free it. Op i writes out[64 i .. 64 i + 64), adds to sums, reads the
  * inputs. The same seed gives the same text. */
 char *generate_set(uint64_t seed, unsigned ops);
+/* The same with one width, at most GENERATE_LANES, for all ops by workgroup(N). */
+char *generate_set_of_width(uint64_t seed, unsigned ops, unsigned width);
 /* The same with suspension points: right for one slot of each op at a time. */
 char *generate_suspending_set(uint64_t seed, unsigned ops);
 
@@ -23,6 +25,7 @@ char *generate_suspending_set(uint64_t seed, unsigned ops);
  * slot is its own number, below what the buffers mem (u32), wide (u64), bytes (u8) and halves (i16) have room for:
  * GENERATE_LANES * GENERATE_OWN elements for each slot. The program takes GENERATE_OWN for each invocation. */
 char *generate_effects(uint64_t seed, unsigned ops);
+char *generate_effects_of_width(uint64_t seed, unsigned ops, unsigned width); /* as above */
 
 /* splitmix64: the tests' own stream of numbers. */
 static inline uint64_t generate_next(uint64_t *state)

@@ -704,7 +704,7 @@ static void begin_body(struct gen *g, unsigned width)
 	g->indent++;
 }
 
-static void op(struct gen *g, unsigned index)
+static void op(struct gen *g, unsigned index, unsigned one_width)
 {
 	static const unsigned widths[] = {0, 0, 0, 1, 2, 5, 8, 33};
 	static const struct local params[] = {{"a", VYREC_U32, false, true},
@@ -712,6 +712,7 @@ static void op(struct gen *g, unsigned index)
 					      {"c", VYREC_U64, false, true},
 					      {"e", VYREC_BOOL, false, true}};
 	unsigned width = widths[below(g, sizeof widths / sizeof *widths)];
+	width = width && one_width ? one_width : width;
 	line(g, "op op%u = %u (a: u32, b: i32, c: u64, e: bool) by ", index, GENERATE_OPCODE + index);
 	width ? put(g, "workgroup(%u) {\n", width) : put(g, "lane {\n");
 	begin_body(g, width);
@@ -743,7 +744,7 @@ static void buffers(struct gen *g)
 	line(g, "buffer halves: i16[]\n");
 }
 
-char *generate_effects(uint64_t seed, unsigned ops)
+char *generate_effects_of_width(uint64_t seed, unsigned ops, unsigned one_width)
 {
 	static const unsigned widths[] = {1, 1, 2, 6, 16};
 	char *text = NULL;
@@ -753,7 +754,7 @@ char *generate_effects(uint64_t seed, unsigned ops)
 	buffers(&g);
 	fns(&g, false, true);
 	for (unsigned i = 0; i < ops; i++)
-		op(&g, i);
+		op(&g, i, one_width);
 	put(&g, "}\n");
 	unsigned width = widths[below(&g, 5)];
 	put(&g, "program grid workgroup(%u) {\n", width);
@@ -770,4 +771,9 @@ char *generate_effects(uint64_t seed, unsigned ops)
 	line(&g, "}\n}\n");
 	fclose(g.out);
 	return text;
+}
+
+char *generate_effects(uint64_t seed, unsigned ops)
+{
+	return generate_effects_of_width(seed, ops, 0);
 }

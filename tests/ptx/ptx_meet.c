@@ -43,7 +43,8 @@ static uint32_t arrived(const struct ptx_group *group, const struct ptx_barrier 
 	for (uint32_t w = 0; w * PTX_WARP < group->count && barrier->expected; w++) {
 		uint32_t n = warp_lanes(group, w), gone = PTX_WARP - n;
 		for (uint32_t k = 0; k < n; k++)
-			gone += group->lanes[w * PTX_WARP + k].state == PTX_LANE_EXITED;
+			gone +=
+			    group->lanes[w * PTX_WARP + k].state == PTX_LANE_EXITED && !(barrier->warps[w] >> k & 1);
 		if (barrier->warps[w])
 			sum += gone;
 	}

@@ -152,9 +152,10 @@ static void close_scope(struct ptx_parser *p)
 #define TYPE_LIST(X) \
 	X(".pred", 1, 'p') \
 	X(".b8", 1, 0) \
-	X(".u8", 1, 0) X(".s8", 1, 0) X(".b16", 2, 'h') X(".u16", 2, 'h') X(".s16", 2, 'h') X(".f16", 2, 'h') \
-	    X(".b32", 4, 'w') X(".u32", 4, 'w') X(".s32", 4, 'w') X(".f32", 4, 'w') X(".b64", 8, 'd') \
-		X(".u64", 8, 'd') X(".s64", 8, 'd') X(".f64", 8, 'd')
+	X(".u8", 1, 0) \
+	X(".s8", 1, 0) X(".b16", 2, 'h') X(".u16", 2, 'h') X(".s16", 2, 'h') X(".f16", 2, 'h') X(".b32", 4, 'w') \
+	    X(".u32", 4, 'w') X(".s32", 4, 'w') X(".f32", 4, 'w') X(".b64", 8, 'd') X(".u64", 8, 'd') \
+		X(".s64", 8, 'd') X(".f64", 8, 'd')
 
 static uint32_t read_type(struct ptx_parser *p, char *letter)
 {

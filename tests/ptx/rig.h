@@ -47,6 +47,7 @@ static inline bool rig_open(struct rig *rig, const char *outside, const char *bo
 					  .seed = 1,
 					  .params = &rig->params,
 					  .param_bytes = sizeof rig->params,
+					  .step_limit = 50000000,
 					  .careful = true};
 	return rig->module != NULL;
 }
