@@ -89,6 +89,8 @@ void vyre_cuda_stream_destroy(struct vyre_cuda *cuda, vyre_cu_stream stream);
 void vyre_cuda_begin(struct vyre_cuda *cuda);
 void vyre_cuda_launched(struct vyre_cuda *cuda, int is_running);
 void vyre_cuda_ended(struct vyre_cuda *cuda, vyre_cu_result result);
+/* Does anything run, as far as is known? */
+int vyre_cuda_is_busy(struct vyre_cuda *cuda);
 /* Zeroed memory. The context is current. */
 vyre_status vyre_cuda_block_create(struct vyre_cuda *cuda, enum vyre_place place, uint64_t bytes,
 				   struct vyre_cuda_block **out);

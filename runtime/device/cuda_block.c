@@ -80,6 +80,16 @@ void vyre_cuda_ended(struct vyre_cuda *cuda, vyre_cu_result result)
 	pthread_mutex_unlock(&cuda->order);
 }
 
+int vyre_cuda_is_busy(struct vyre_cuda *cuda)
+{
+	int is_busy;
+
+	pthread_mutex_lock(&cuda->order);
+	is_busy = cuda->running != 0;
+	pthread_mutex_unlock(&cuda->order);
+	return is_busy;
+}
+
 void vyre_cuda_block_destroy(struct vyre_cuda *cuda, struct vyre_cuda_block *block)
 {
 	if (!block)

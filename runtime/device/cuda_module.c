@@ -172,6 +172,10 @@ vyre_status vyre_cuda_image_load(struct vyre_kernel *kernel, const struct vyre_b
 		status = vyre_cuda_enter(cuda);
 	if (status != VYRE_OK)
 		return status;
+	if (vyre_cuda_is_busy(cuda))
+		vyre_log(VYRE_LOG_WARNING,
+			 "a kernel is loaded while another runs on the device; the driver may let it wait "
+			 "until that one leaves. Fix: make kernels before rings.");
 	status = load_module(cuda, slice, bytes, size, function->module);
 	if (status == VYRE_OK)
 		status = find_function(kernel, slice, function);

@@ -5,6 +5,7 @@
  * ended, so nothing that waits for launches is done meanwhile. What precedes the launch is copied, not set: setting is a
  * kernel of the driver's, which would need a multiprocessor that another resident kernel may hold.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -39,12 +40,35 @@ static vyre_status make(struct vyre_cuda_run *run)
 	return status;
 }
 
+/* Settings of the process under which a launch waits for the kernel's end, or others wait for it: a resident kernel would
+ * then stop whoever launched it. */
+static vyre_status check_environment(void)
+{
+	static const struct {
+		const char *name, *value;
+	} rows[] = {{"CUDA_LAUNCH_BLOCKING", "1"}, {"CUDA_DEVICE_MAX_CONNECTIONS", "1"}};
+	uint32_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *value = getenv(rows[i].name);
+
+		if (value && strcmp(value, rows[i].value) == 0)
+			return vyre_fail(VYRE_UNSUPPORTED, "unset it before the process starts",
+					 "%s=%s makes what is launched wait, so no kernel can stay resident",
+					 rows[i].name, rows[i].value);
+	}
+	return VYRE_OK;
+}
+
 vyre_status vyre_cuda_run_create(struct vyre_device *device, struct vyre_cuda_run **out)
 {
-	struct vyre_cuda_run *run = vyre_mem_alloc(sizeof(*run));
-	vyre_status status;
+	struct vyre_cuda_run *run;
+	vyre_status status = check_environment();
 
 	*out = NULL;
+	if (status != VYRE_OK)
+		return status;
+	run = vyre_mem_alloc(sizeof(*run));
 	if (!run)
 		return vyre_fail_nomem("a resident kernel's record", sizeof(*run));
 	run->device = device;

@@ -39,6 +39,53 @@ static void devices(void **state)
 	assert_nothing_is_left();
 }
 
+/* Somebody else's context stays where it was, also through calls that fail. */
+static void beside_another_user(void **state)
+{
+	struct vyre_cuda_driver driver;
+	vyre_cu_context theirs, found = NULL;
+	struct vyre_cuda_run *run;
+	struct work w;
+	int i;
+
+	(void)state;
+	standin.standin_plan("");
+	assert_int_equal(vyre_cuda_driver_open(&driver), VYRE_OK);
+	assert_int_equal(driver.cuDevicePrimaryCtxRetain(&theirs, 1), 0);
+	assert_int_equal(driver.cuCtxPushCurrent_v2(theirs), 0);
+	w = (struct work){0};
+	for (i = 0; i < 2; i++) {
+		const uint32_t grid[3] = {2, 1, 1};
+		uint64_t size;
+		uint8_t *bytes = cuda_blob(VYRE_TARGET_SM_90, VYRE_CLASS_PLAIN, NULL, 0, &size);
+
+		w = (struct work){.blob = open_blob(bytes, size)};
+		assert_int_equal(vyre_device_open("cuda", &w.device), VYRE_OK);
+		assert_int_equal(make_work(&w), VYRE_OK);
+		w.gate_words[GATE_OPEN] = 1;
+		assert_int_equal(vyre_kernel_dispatch(w.kernel, grid, NULL), VYRE_OK);
+		assert_work_done(&w, 2, 0);
+		assert_int_equal(vyre_cuda_run_create(w.device, &run), VYRE_OK);
+		assert_int_equal(vyre_cuda_run_launch(run, w.kernel, 1, (struct vyre_cuda_arg *)w.kernel->table,
+						      WORK_BUFFERS, NULL, 0, 0, NULL, 0),
+				 VYRE_OK);
+		while (vyre_cuda_run_state(run) == VYRE_CUDA_RUNNING)
+			usleep(20);
+		vyre_cuda_run_destroy(run);
+		if (i == 1) {
+			standin.standin_plan("kernel:1=719");
+			assert_int_equal(vyre_kernel_dispatch(w.kernel, grid, NULL), VYRE_DEVICE_LOST);
+		}
+		close_work(&w);
+		assert_int_equal(standin.standin_depth(), 1);
+	}
+	standin.standin_break(0);
+	assert_int_equal(driver.cuCtxPopCurrent_v2(&found), 0);
+	assert_ptr_equal(found, theirs);
+	driver.cuDevicePrimaryCtxRelease_v2(1);
+	assert_nothing_is_left();
+}
+
 static void fits(void **state)
 {
 	static const struct {
@@ -329,9 +376,11 @@ static void too_many_buffers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(devices),	     cmocka_unit_test(fits),	       cmocka_unit_test(explains),
-	    cmocka_unit_test(as_on_the_cpu), cmocka_unit_test(traps),	       cmocka_unit_test(grids),
-	    cmocka_unit_test(together),	     cmocka_unit_test(refused_images), cmocka_unit_test(too_many_buffers),
+	    cmocka_unit_test(devices),	      cmocka_unit_test(beside_another_user),
+	    cmocka_unit_test(fits),	      cmocka_unit_test(explains),
+	    cmocka_unit_test(as_on_the_cpu),  cmocka_unit_test(traps),
+	    cmocka_unit_test(grids),	      cmocka_unit_test(together),
+	    cmocka_unit_test(refused_images), cmocka_unit_test(too_many_buffers),
 	};
 
 	return cmocka_run_group_tests(tests, find_standin, NULL);

@@ -201,6 +201,64 @@ static void what_precedes_a_launch(void **state)
 	assert_nothing_is_left();
 }
 
+/* Under these nothing could stay resident, so it is told before it would hang. */
+static void a_process_that_cannot(void **state)
+{
+	static const char *const names[] = {"CUDA_LAUNCH_BLOCKING", "CUDA_DEVICE_MAX_CONNECTIONS"};
+	struct vyre_cuda_run *run = (void *)1;
+	struct work w;
+	uint32_t i;
+
+	(void)state;
+	open_work(&w, "");
+	for (i = 0; i < 2; i++) {
+		setenv(names[i], "1", 1);
+		assert_int_equal(vyre_cuda_run_create(w.device, &run), VYRE_UNSUPPORTED);
+		assert_null(run);
+		assert_says(names[i]);
+		setenv(names[i], i == 0 ? "0" : "8", 1);
+		assert_int_equal(vyre_cuda_run_create(w.device, &run), VYRE_OK);
+		vyre_cuda_run_destroy(run);
+		unsetenv(names[i]);
+	}
+	close_work(&w);
+	assert_nothing_is_left();
+}
+
+static char warned[512];
+
+static void keep_warning(void *user, enum vyre_log_level level, const char *message)
+{
+	if (level == VYRE_LOG_WARNING)
+		snprintf(user, sizeof(warned), "%s", message);
+}
+
+static void a_kernel_loaded_beside_another(void **state)
+{
+	struct vyre_cuda_run *run;
+	struct work w, other;
+
+	(void)state;
+	open_work(&w, "");
+	vyre_log_set(keep_warning, warned, VYRE_LOG_WARNING);
+	other = w;
+	assert_int_equal(make_work_kernel(&other), VYRE_OK);
+	assert_string_equal(warned, "");
+	vyre_kernel_destroy(other.kernel);
+	launch_held(&w, &run);
+	assert_int_equal(make_work_kernel(&other), VYRE_OK);
+	assert_non_null(strstr(warned, "make kernels before rings"));
+	vyre_log_set(NULL, NULL, VYRE_LOG_ERROR);
+	vyre_kernel_destroy(other.kernel); /* its module waits for the other kernel's end, not we */
+	assert_int_equal(standin.standin_calls("cuModuleUnload"), 1);
+	let_it_end(w.gate_words);
+	assert_int_equal(vyre_cuda_run_state(run), VYRE_CUDA_IDLE);
+	assert_int_equal(standin.standin_calls("cuModuleUnload"), 2);
+	vyre_cuda_run_destroy(run);
+	close_work(&w);
+	assert_nothing_is_left();
+}
+
 static void how_many_fit(void **state)
 {
 	struct work w;
@@ -324,6 +382,8 @@ int main(void)
 	    cmocka_unit_test(it_dies_while_a_kernel_runs),
 	    cmocka_unit_test(what_precedes_a_launch),
 	    cmocka_unit_test(how_many_fit),
+	    cmocka_unit_test(a_process_that_cannot),
+	    cmocka_unit_test(a_kernel_loaded_beside_another),
 	    cmocka_unit_test(every_call),
 	    cmocka_unit_test(every_allocation),
 	    cmocka_unit_test(it_never_ends),
