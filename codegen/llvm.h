@@ -30,19 +30,16 @@ struct lower_array {
 struct lower_local {
 	LLVMValueRef value;     /* the SSA value of a let or counter; the alloca of a var */
 	LLVMBasicBlockRef exit; /* of a label */
-	struct lower_catch *catching; /* around the label's block */
 };
 
 /* Where break, continue and trap go. */
 struct lower_loop {
 	LLVMBasicBlockRef exit, next;
-	struct lower_catch *catching; /* around it */
 };
 struct lower_catch {
 	LLVMBasicBlockRef exit;
 	LLVMBasicBlockRef fallen;  /* where lanes that trap wait for the others; NULL: they just go to the exit */
 	LLVMValueRef code, detail; /* allocas */
-	struct lower_catch *outer;
 };
 
 /* The loader binds no buffer of more elements: a byte offset fits in 62 bits. */
@@ -100,6 +97,7 @@ struct lower {
 		LLVMValueRef turn;    /* alloca: which half is next */
 		LLVMValueRef present; /* shared: a bit a lane that has not fallen; NULL: none can */
 		unsigned apart;       /* catches around that lanes can fall out of while others meet inside */
+		unsigned depth;       /* most of those in each other, in the unit */
 		bool whole;           /* the same of the unit's body */
 		uint32_t bytes;       /* of shared memory */
 	} meet;
@@ -166,7 +164,7 @@ void meet_open(struct lower *l);  /* a unit begins: can lanes fall? */
 void meet_begin(struct lower *l); /* where they can: everybody is present, behind the next barrier */
 bool meet_falls(struct lower *l, vyrec_block block); /* do a trap and a meeting stand in one catch's block? */
 void meet_leave(struct lower *l);  /* this lane falls */
-void meet_all(struct lower *l);    /* waits until all lanes of the workgroup wait so */
+void meet_all(struct lower *l, unsigned depth); /* the end of such a catch */
 void meet_return(struct lower *l); /* this lane, which had fallen, is there again */
 LLVMValueRef meet_collective(struct lower *l, const struct vyrec_expr_node *e, LLVMValueRef value, LLVMValueRef index);
 bool meet_barrier(struct lower *l, vyrec_scope scope);

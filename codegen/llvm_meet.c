@@ -135,13 +135,29 @@ void meet_return(struct lower *l)
 	set_presence(l, LLVMAtomicRMWBinOpOr, own_bit(l));
 }
 
-void meet_all(struct lower *l)
+static LLVMValueRef all_say(struct lower *l, const char *name, bool word)
+{
+	return barrier_over(l, name, LLVMConstInt(l->i1, word, false));
+}
+
+/* The end of the catch that is `depth` such catches deep. All are at some end when all say so; where ends stand in each
+ * other the innermost goes first, so whoever waits further in is asked for next, and the others begin anew. */
+void meet_all(struct lower *l, unsigned depth)
 {
 	LLVMBasicBlockRef again = lower_new_block(l, "meet"), met = lower_new_block(l, "met");
+	LLVMBasicBlockRef asked = lower_new_block(l, "all");
 	LLVMBuildBr(l->b, again);
 	lower_at(l, again);
-	LLVMValueRef all = barrier_over(l, "llvm.nvvm.barrier.cta.red.and.all", LLVMConstInt(l->i1, 1, false));
-	LLVMBuildCondBr(l->b, all, met, again);
+	LLVMBuildCondBr(l->b, all_say(l, "llvm.nvvm.barrier.cta.red.and.all", true), asked, again);
+	lower_at(l, asked);
+	for (unsigned inner = l->meet.depth; inner > depth; inner--) {
+		LLVMBasicBlockRef nobody = lower_new_block(l, "nobody");
+		LLVMBuildCondBr(l->b, all_say(l, "llvm.nvvm.barrier.cta.red.or.all", false), again, nobody);
+		lower_at(l, nobody);
+	}
+	if (depth > 1)
+		all_say(l, "llvm.nvvm.barrier.cta.red.or.all", true);
+	LLVMBuildBr(l->b, met);
 	lower_at(l, met);
 }
 
@@ -463,87 +479,103 @@ LLVMValueRef meet_collective(struct lower *l, const struct vyrec_expr_node *e, L
 
 /* ---- which catches lanes can fall out of ------------------------------------------------------------------------------- */
 
+/* A walk that counts: traps under a block, and by statement and expression, how many catches that lanes can fall out of
+ * stand around it. */
 struct survey {
-	uint8_t *caught_stmts, *caught_exprs; /* inside some catch */
-	uint32_t traps, loose_traps, meetings;
-	bool mark;
+	struct lower *l;
+	uint8_t *stmts, *exprs; /* catches around, any that has been walked */
+	uint32_t traps, loose_traps;
+	uint8_t mark; /* added to whatever stands under the block */
 };
 
 static void see_stmt(void *user, struct vyrec_module *m, vyrec_stmt stmt)
 {
 	struct survey *s = user;
-	const struct vyrec_stmt_node *n = &m->stmts[stmt];
-	bool traps = n->kind == VYREC_STMT_TRAP || n->policy == VYREC_POLICY_TRAP;
-	s->meetings += n->kind == VYREC_STMT_BARRIER;
+	bool traps = m->stmts[stmt].kind == VYREC_STMT_TRAP || m->stmts[stmt].policy == VYREC_POLICY_TRAP;
 	s->traps += traps;
-	s->loose_traps += traps && !s->caught_stmts[stmt];
-	s->caught_stmts[stmt] |= s->mark;
+	s->loose_traps += traps && !s->stmts[stmt];
+	s->stmts[stmt] = (uint8_t)(s->stmts[stmt] + s->mark);
 }
 
 static void see_expr(void *user, struct vyrec_module *m, vyrec_expr expr)
 {
 	struct survey *s = user;
-	const struct vyrec_expr_node *n = &m->exprs[expr];
-	bool traps = n->policy == VYREC_POLICY_TRAP;
-	s->meetings += n->kind == VYREC_EXPR_COLLECTIVE;
+	bool traps = m->exprs[expr].policy == VYREC_POLICY_TRAP;
 	s->traps += traps;
-	s->loose_traps += traps && !s->caught_exprs[expr];
-	s->caught_exprs[expr] |= s->mark;
+	s->loose_traps += traps && !s->exprs[expr];
+	s->exprs[expr] = (uint8_t)(s->exprs[expr] + s->mark);
 }
 
-static void survey_block(struct lower *l, struct survey *s, vyrec_block block, bool mark)
+static void survey_block(struct survey *s, vyrec_block block, uint8_t mark)
 {
 	struct vyrec_walker walker = {see_stmt, see_expr, s};
-	s->traps = s->loose_traps = s->meetings = 0;
+	s->traps = s->loose_traps = 0;
 	s->mark = mark;
-	vyrec_walk_block(l->m, block, &walker);
+	vyrec_walk_block(s->l->m, block, &walker);
 }
 
-struct catches {
-	struct lower *l;
-	struct survey survey;
-	bool any;
-};
-
-static void see_catch(void *user, struct vyrec_module *m, vyrec_stmt stmt)
+static struct survey survey_begin(struct lower *l)
 {
-	struct catches *c = user;
-	if (m->stmts[stmt].kind != VYREC_STMT_CATCH)
-		return;
-	survey_block(c->l, &c->survey, m->stmts[stmt].body[0], true);
-	c->any |= c->survey.traps && c->survey.meetings;
+	return (struct survey){.l = l, .stmts = vyrec_alloc(l->m->stmt_count), .exprs = vyrec_alloc(l->m->expr_count)};
+}
+
+static void survey_end(struct survey *s)
+{
+	free(s->stmts);
+	free(s->exprs);
 }
 
 bool meet_falls(struct lower *l, vyrec_block block)
 {
-	struct catches c = {.l = l};
-	if (lower_lanes(l) == 1 || !l->meet.present)
-		return false;
-	c.survey.caught_stmts = vyrec_alloc(l->m->stmt_count);
-	c.survey.caught_exprs = vyrec_alloc(l->m->expr_count);
-	survey_block(l, &c.survey, block, false);
-	free(c.survey.caught_stmts);
-	free(c.survey.caught_exprs);
-	return c.survey.traps && c.survey.meetings;
+	struct survey s = survey_begin(l);
+	survey_block(&s, block, 0);
+	survey_end(&s);
+	return lower_lanes(l) > 1 && s.traps && vyrec_block_meets(l->m, block, NULL);
+}
+
+/* Walked from the outside to the inside. */
+static void see_catch(void *user, struct vyrec_module *m, vyrec_stmt stmt)
+{
+	struct survey *s = user;
+	const struct vyrec_stmt_node *n = &m->stmts[stmt];
+	if (n->kind != VYREC_STMT_CATCH)
+		return;
+	bool falls = meet_falls(s->l, n->body[0]);
+	if (falls && s->l->meet.depth <= s->stmts[stmt])
+		s->l->meet.depth = s->stmts[stmt] + 1u;
+	survey_block(s, n->body[0], falls);
+}
+
+/* Marks what is in any catch. */
+static void see_caught(void *user, struct vyrec_module *m, vyrec_stmt stmt)
+{
+	if (m->stmts[stmt].kind == VYREC_STMT_CATCH)
+		survey_block(user, m->stmts[stmt].body[0], 1);
+}
+
+static bool traps_outside(struct lower *l, vyrec_block body)
+{
+	struct survey s = survey_begin(l);
+	struct vyrec_walker walker = {.stmt = see_caught, .user = &s};
+	vyrec_walk_block(l->m, body, &walker);
+	survey_block(&s, body, 0);
+	survey_end(&s);
+	return s.loose_traps != 0;
 }
 
 void meet_open(struct lower *l)
 {
-	struct catches c = {.l = l};
-	struct vyrec_walker walker = {.stmt = see_catch, .user = &c};
+	struct survey s = survey_begin(l);
+	struct vyrec_walker walker = {.stmt = see_catch, .user = &s};
 	vyrec_block body = l->m->units[l->unit].body;
 	uint32_t bytes = warps(l) * (uint32_t)sizeof(uint32_t);
 	l->meet = (struct lower_meet){0};
-	if (lower_lanes(l) == 1)
-		return;
-	c.survey.caught_stmts = vyrec_alloc(l->m->stmt_count);
-	c.survey.caught_exprs = vyrec_alloc(l->m->expr_count);
-	vyrec_walk_block(l->m, body, &walker);
-	survey_block(l, &c.survey, body, false);
-	l->meet.whole = c.survey.loose_traps && c.survey.meetings;
-	free(c.survey.caught_stmts);
-	free(c.survey.caught_exprs);
-	if (!c.any && !l->meet.whole)
+	if (lower_lanes(l) > 1 && vyrec_block_meets(l->m, body, NULL)) {
+		vyrec_walk_block(l->m, body, &walker);
+		l->meet.whole = traps_outside(l, body);
+	}
+	survey_end(&s);
+	if (!l->meet.depth && !l->meet.whole)
 		return;
 	l->meet.present = nvptx_shared(l, l->i32, warps(l), bytes, "#present");
 	l->meet.bytes += bytes;

@@ -44,43 +44,46 @@ static LLVMValueRef declare_var(struct lower *l, vyrec_local local)
 	return l->locals[local].value;
 }
 
-/* Out of the catches inside `outer`: who goes meets, at the end of each, those that fell. */
-static void leave_catches(struct lower *l, const struct lower_catch *outer)
+/* No jump leaves a catch in which lanes meet (V085): whoever has not fallen comes to its end. */
+static void lower_fallen(struct lower *l, const struct lower_catch *here, unsigned depth)
 {
-	for (const struct lower_catch *c = l->catching; c != outer; c = c->outer)
-		if (c->fallen)
-			meet_all(l);
-}
-
-static void lower_fallen(struct lower *l, const struct lower_catch *here)
-{
-	meet_all(l);
-	lower_go(l, here->exit);
+	if (!LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->b))) {
+		meet_all(l, depth);
+		LLVMBuildBr(l->b, here->exit);
+	}
 	lower_at(l, here->fallen);
 	meet_leave(l);
-	meet_all(l);
+	meet_all(l, depth);
 	meet_return(l);
+	LLVMBuildBr(l->b, here->exit);
 }
 
+static void lower_caught(struct lower *l, struct lower_catch *here, vyrec_block body)
+{
+	struct lower_catch *outer = l->catching;
+	l->catching = here;
+	l->meet.apart += here->fallen != NULL;
+	lower_block(l, body);
+	if (here->fallen)
+		lower_fallen(l, here, l->meet.apart);
+	l->catching = outer;
+	l->meet.apart -= here->fallen != NULL;
+}
+
+/* The end of a catch in which lanes meet is a barrier, also where none can fall. */
 static void catch_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	struct lower_catch here = {.exit = lower_new_block(l, "caught"),
 				   .code = declare_var(l, s->local),
-				   .detail = declare_var(l, s->local2),
-				   .outer = l->catching};
-	if (l->form->collective && meet_falls(l, s->body[0]))
+				   .detail = declare_var(l, s->local2)};
+	bool meets = l->form->barrier && vyrec_block_meets(l->m, s->body[0], NULL);
+	if (meets && meet_falls(l, s->body[0]))
 		here.fallen = lower_new_block(l, "fallen");
 	LLVMBuildStore(l->b, lower_u32(l, 0), here.code);
 	LLVMBuildStore(l->b, lower_u32(l, 0), here.detail);
-	l->catching = &here;
-	l->meet.apart += here.fallen != NULL;
-	lower_block(l, s->body[0]);
-	l->catching = here.outer;
-	l->meet.apart -= here.fallen != NULL;
-	if (here.fallen && LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->b)))
-		lower_at(l, lower_new_block(l, "nobody"));
-	if (here.fallen)
-		lower_fallen(l, &here);
+	lower_caught(l, &here, s->body[0]);
+	if (meets && !here.fallen && !LLVMGetBasicBlockTerminator(LLVMGetInsertBlock(l->b)))
+		l->form->barrier(l, VYREC_SCOPE_WORKGROUP);
 	lower_go(l, here.exit);
 	lower_at(l, here.exit);
 }
@@ -162,7 +165,6 @@ static void block_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 	}
 	LLVMBasicBlockRef exit = lower_new_block(l, "after");
 	l->locals[s->local].exit = exit;
-	l->locals[s->local].catching = l->catching;
 	lower_block(l, s->body[0]);
 	lower_go(l, exit);
 	lower_at(l, exit);
@@ -171,29 +173,25 @@ static void block_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 static void break_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	LLVMBasicBlockRef to = s->local ? l->locals[s->local].exit : l->loop ? l->loop->exit : NULL;
-	if (to) {
-		leave_catches(l, s->local ? l->locals[s->local].catching : l->loop->catching);
+	if (to)
 		LLVMBuildBr(l->b, to);
-	} else {
+	else
 		lower_refuse(l, s->loc, "a break out of nothing");
-	}
 }
 
 static void continue_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
-	if (l->loop) {
-		leave_catches(l, l->loop->catching);
+	if (l->loop)
 		LLVMBuildBr(l->b, l->loop->next);
-	} else {
+	else
 		lower_refuse(l, s->loc, "a continue outside of a loop");
-	}
 }
 
 /* ---- loops ----------------------------------------------------------------------------------------------------------- */
 
 static void loop_body(struct lower *l, vyrec_block body, LLVMBasicBlockRef exit, LLVMBasicBlockRef next)
 {
-	struct lower_loop here = {exit, next, l->catching}, *outer = l->loop;
+	struct lower_loop here = {exit, next}, *outer = l->loop;
 	l->loop = &here;
 	lower_block(l, body);
 	l->loop = outer;
@@ -363,7 +361,6 @@ static void region_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 static void return_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
 	(void)s;
-	leave_catches(l, NULL);
 	LLVMBuildRetVoid(l->b);
 }
 
