@@ -77,7 +77,7 @@ static char why[400];
 
 void bench_die(const char *what, const char *reason)
 {
-	char sentence[500];
+	char sentence[800];
 
 	snprintf(sentence, sizeof sentence, "%s: %s", what, reason);
 	fprintf(stderr, "vyre-bench: %s\n", sentence);

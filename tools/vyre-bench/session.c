@@ -3,6 +3,7 @@
  * Nothing here waits without an end: a kernel that hangs makes a row that failed. One that does not even stop ends the
  * program, because every later number would be measured beside it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -126,11 +127,14 @@ bool bench_session_ring(struct bench_session *session, uint32_t slots, uint32_t 
 bool bench_session_ring_close(struct bench_session *session)
 {
 	vyre_status status = VYRE_OK;
+	char reason[600];
 
 	if (session->ring)
 		status = vyre_ring_stop(session->ring, 0, BENCH_LIMIT_NS);
-	if (status == VYRE_TIMEOUT)
-		bench_die("a kernel that was told to leave still runs", vyre_last_error());
+	if (status == VYRE_TIMEOUT) {
+		snprintf(reason, sizeof reason, "%s (before that: %s)", vyre_last_error(), bench_why());
+		bench_die("a kernel that was told to leave still runs", reason);
+	}
 	vyre_publisher_destroy(session->publisher);
 	vyre_ring_destroy(session->ring);
 	vyre_kernel_destroy(session->kernel);
