@@ -142,7 +142,8 @@ static bool trip_round(struct bench_device *d, uint32_t slots, unsigned round, s
 	if (good)
 		take(floor, round, seconds, count);
 	if (good && (good = bench_session_ring(&d->session, slots, bench_is_gpu() ? 0 : 1))) {
-		good = bench_session_zero(&d->session);
+		good =
+		    (bench_options.quick || bench_session_lap(&d->session, slots)) && bench_session_zero(&d->session);
 		for (uint32_t i = 0; i < count && good; i++) {
 			struct vyre_slot slot = {d->session.add, VYRE_PRIORITY_NORMAL, 2, {i % BENCH_SUMS, i + 1}};
 			double from = bench_now();

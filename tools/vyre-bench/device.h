@@ -75,8 +75,10 @@ bool bench_session_ring(struct bench_session *session, uint32_t slots, uint32_t 
 /* False, or the end of the program where a kernel that does not stop would spoil every later row. */
 bool bench_session_ring_close(struct bench_session *session);
 void bench_session_close(struct bench_session *session);
-/* One slot there and back. */
+/* Until a slot has ended, its ticket given back; one slot there and back; once round the ring. */
+bool bench_session_poll(struct bench_session *session, vyre_ticket ticket);
 bool bench_session_trip(struct bench_session *session, const struct vyre_slot *slot);
+bool bench_session_lap(struct bench_session *session, uint32_t slots);
 /* Before slots are counted: sums to 0. After: did `published` slots end, none in a fault? */
 bool bench_session_zero(struct bench_session *session);
 bool bench_session_counted(struct bench_session *session, uint64_t published);

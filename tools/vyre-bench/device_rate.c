@@ -4,6 +4,7 @@
  * change only where the slots differ, for a fixed time; the clock stops when the ring has drained. What must come out is
  * computed from what each of them published: every word of `sums`, the slots that ended, no fault.
  */
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,7 @@ struct run {
 		struct run *run;
 		unsigned index;
 		uint64_t published;
+		double from;		   /* its first publish */
 		uint32_t sums[BENCH_SUMS]; /* what its slots must add */
 		bool good;
 	} publishers[PUBLISHERS];
@@ -90,7 +92,8 @@ static bool publish_batches(struct publisher *p, struct vyre_publisher *publishe
 	for (uint32_t i = 0; i < batch; i++)
 		slots[i] = slot_of(p, i);
 	pthread_barrier_wait(&p->run->start);
-	end = bench_now() + p->run->seconds;
+	p->from = bench_now();
+	end = p->from + p->run->seconds;
 	do {
 		next_batch(p, slots, batches);
 		if (!bench_ok(vyre_publish(publisher, slots, batch, VYRE_PUBLISH_WAIT, BENCH_LIMIT_NS, NULL),
@@ -144,21 +147,21 @@ static bool measure(struct run *run, double *rate)
 	pthread_t threads[PUBLISHERS];
 	uint64_t published = 0;
 	bool good = true;
-	double from;
+	double from = INFINITY;
 
 	if (!bench_session_zero(s))
 		return false;
-	pthread_barrier_init(&run->start, NULL, run->threads + 1);
+	pthread_barrier_init(&run->start, NULL, run->threads);
 	for (unsigned i = 0; i < run->threads; i++)
 		run->publishers[i] = (struct publisher){.run = run, .index = i};
+	bench_unpin(); /* threads start where their maker may run */
 	for (unsigned i = 0; i < run->threads; i++)
 		if (pthread_create(&threads[i], NULL, publish, &run->publishers[i]))
 			bench_die("rates", "cannot start a thread");
-	pthread_barrier_wait(&run->start);
-	from = bench_now();
 	for (unsigned i = 0; i < run->threads; i++) {
 		pthread_join(threads[i], NULL);
 		good &= run->publishers[i].good;
+		from = run->publishers[i].from < from ? run->publishers[i].from : from;
 		published += run->publishers[i].published;
 	}
 	good = good && bench_ok(vyre_ring_drain(s->ring, BENCH_LIMIT_NS), "drain");

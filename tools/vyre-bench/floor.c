@@ -73,6 +73,7 @@ static void start(pthread_t *thread, void *(*serve)(void *))
 	atomic_store(&tail.word, 0);
 	atomic_store(&count.word, 0);
 	atomic_store(&stop.word, 0);
+	bench_unpin(); /* a thread starts where its maker may run */
 	if (pthread_create(thread, NULL, serve, NULL))
 		bench_die("floor", "cannot start a thread");
 	bench_pin(BENCH_PUBLISHER_CPU);

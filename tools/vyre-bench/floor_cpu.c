@@ -173,6 +173,7 @@ static bool ping_pong(struct bench_floor *floor, unsigned count, double *seconds
 
 	atomic_store(&floor->ping.word, 0);
 	atomic_store(&floor->pong.word, 0);
+	bench_unpin(); /* a thread starts where its maker may run */
 	if (pthread_create(&thread, NULL, answer, floor))
 		return bench_fail("ping-pong: cannot start a thread");
 	bench_pin(BENCH_PUBLISHER_CPU);

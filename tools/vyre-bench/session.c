@@ -10,6 +10,8 @@
 
 #include "device.h"
 
+enum { LAP_BATCH = 64 };
+
 static bool find_ops(struct bench_session *session)
 {
 	const struct {
@@ -76,14 +78,11 @@ void bench_session_close(struct bench_session *session)
 
 /* ---- the ring ---------------------------------------------------------------------------------------------------------- */
 
-bool bench_session_trip(struct bench_session *session, const struct vyre_slot *slot)
+bool bench_session_poll(struct bench_session *session, vyre_ticket ticket)
 {
 	double end = 0;
-	vyre_ticket ticket;
 	vyre_status status;
 
-	if (!bench_ok(vyre_publish(session->publisher, slot, 1, 0, 0, &ticket), "publish"))
-		return false;
 	for (uint32_t polls = 1; (status = vyre_poll(session->ring, ticket, NULL)) == VYRE_TIMEOUT; polls++) {
 		if (polls % 65536)
 			continue; /* a clock is only read where something is wrong */
@@ -95,6 +94,29 @@ bool bench_session_trip(struct bench_session *session, const struct vyre_slot *s
 	if (status == VYRE_TIMEOUT)
 		return bench_fail("a slot did not end within %.0f s", (double)BENCH_LIMIT_NS * 1e-9);
 	return bench_ok(status, "poll") && bench_ok(vyre_release(session->ring, ticket), "release");
+}
+
+bool bench_session_trip(struct bench_session *session, const struct vyre_slot *slot)
+{
+	vyre_ticket ticket;
+
+	return bench_ok(vyre_publish(session->publisher, slot, 1, 0, 0, &ticket), "publish") &&
+	       bench_session_poll(session, ticket);
+}
+
+/* Once round a ring of so many slots: the first lap touches its pages. */
+bool bench_session_lap(struct bench_session *session, uint32_t slots)
+{
+	struct vyre_slot batch[LAP_BATCH];
+
+	for (uint32_t i = 0; i < LAP_BATCH; i++)
+		batch[i] = (struct vyre_slot){session->nop, VYRE_PRIORITY_NORMAL, 0, {0}};
+	for (uint32_t at = 0; at < slots; at += LAP_BATCH)
+		if (!bench_ok(
+			vyre_publish(session->publisher, batch, LAP_BATCH, VYRE_PUBLISH_WAIT, BENCH_LIMIT_NS, NULL),
+			"publish"))
+			return false;
+	return bench_ok(vyre_ring_drain(session->ring, BENCH_LIMIT_NS), "drain");
 }
 
 bool bench_session_ring(struct bench_session *session, uint32_t slots, uint32_t workers)
