@@ -207,10 +207,13 @@ static void rewrite_result(struct maker *mk, vyrec_stmt s)
 	struct vyrec_list out = {0};
 	vyrec_expr words[2];
 	uint32_t count = vyrec_to_words(m, &out, n.expr[0], words);
-	for (uint32_t k = 0; k < count; k++)
+	for (uint32_t k = 0; k < count; k++) {
+		if (is_wide(mk)) /* all lanes have a part in it, and one stores it */
+			words[k] = vyrec_make_get(m, vyrec_make_let(m, &out, "word", words[k]), 0);
 		vyrec_list_push(&out, store_arg(mk, (unsigned)n.imm + k, words[k]));
+	}
 	vyrec_block block = vyrec_make_block(m, &out);
-	if (count == 1)
+	if (m->blocks[block].count == 1)
 		m->stmts[s] = m->stmts[vyrec_block_stmt(m, block, 0)];
 	else
 		m->stmts[s] = (struct vyrec_stmt_node){.kind = VYREC_STMT_BLOCK, .body = {block}};
