@@ -41,6 +41,7 @@ struct box {
 	uint32_t store_count, stored;
 	uint32_t first;	    /* where the counters started */
 	bool torn;	    /* CHECK is stored wrong */
+	bool saw_away;	    /* AWAY, looked at after TAIL was stored last */
 	void (*host_turn)(struct box *box); /* what more the host does when it has nothing to store; or NULL */
 	uint32_t turns;
 	uint64_t random;
@@ -134,10 +135,18 @@ static inline void box_store(struct box *box, uint32_t *word, uint32_t value)
 	box->stores[box->store_count++].value = value;
 }
 
+static inline void box_store_next(struct box *box)
+{
+	uint32_t *word = box->stores[box->stored].word;
+	*word = box->stores[box->stored++].value;
+	if (word == &box->line[VYRE_LIVE_TAIL])
+		box->saw_away = box->line[VYRE_LIVE_AWAY] != 0;
+}
+
 static inline void box_flush(struct box *box)
 {
-	for (; box->stored < box->store_count; box->stored++)
-		*box->stores[box->stored].word = box->stores[box->stored].value;
+	while (box->stored < box->store_count)
+		box_store_next(box);
 }
 
 /* May the next position's place be written? What the host has not stored yet counts as stored. */
@@ -226,14 +235,14 @@ static inline void box_cancel(struct box *box, uint32_t position)
 /* ---- runs -------------------------------------------------------------------------------------------------------------- */
 
 /* A few stores; now and then none. */
-static void box_host(void *user)
+static inline void box_host(void *user)
 {
 	struct box *box = user;
 	box->turns++;
 	if (box->stored == box->store_count && box->host_turn)
 		box->host_turn(box);
-	for (uint32_t n = box_random(box) % 4; n > 0 && box->stored < box->store_count; n--, box->stored++)
-		*box->stores[box->stored].word = box->stores[box->stored].value;
+	for (uint32_t n = box_random(box) % 4; n > 0 && box->stored < box->store_count; n--)
+		box_store_next(box);
 }
 
 static inline void box_fail_if(struct box *box, uint64_t seed)

@@ -1,0 +1,548 @@
+/* mailbox_hold_test.c - slots behind a mailbox that may not run yet or any more: masks, quotas, cancels; and every way in
+ * which a launch ends and the next one goes on. */
+#include "tests/passes/mailbox_rig.h"
+
+static const char text[] =
+    "set held {\n"
+    "  buffer out: live u32[]\n"
+    "  op add = 0x100 (at: u32, value: u32) by lane { atomic_add(out[at], value); result(0, value + 1) }\n"
+    "  op busy = 0x101 (n: u32) by lane {\n"
+    "    let now = atomic_add(out[1], 1) + 1\n"
+    "    atomic_max(out[2], now)\n"
+    "    for i in 0 .. n { relax }\n"
+    "    atomic_sub(out[1], 1)\n"
+    "    result(0, n)\n"
+    "  }\n"
+    "}\n";
+
+static const struct {
+	uint32_t lanes, workgroups;
+	bool one_lane;
+} shapes[] = {{1, 1, true}, {1, 3, true}, {4, 1, false}, {4, 3, false}, {32, 2, false}};
+#define SHAPES (sizeof shapes / sizeof *shapes)
+
+static struct box *the_box(void)
+{
+	static struct box box;
+	return &box;
+}
+
+static void open_shape(struct box *box, size_t shape, uint32_t slots, uint32_t first)
+{
+	box_open(box, text,
+		 (struct box_params){
+		     .slots = slots, .first = first, .lanes = shapes[shape].lanes, .one_lane = shapes[shape].one_lane});
+}
+
+#define EVERY_RUN(shape, seed, seeds) \
+	for (size_t shape = 0; shape < SHAPES; shape++) \
+		for (uint64_t seed = 0; seed < (seeds); seed++)
+
+static uint32_t phase, count, left;
+static uint32_t *slot[64];
+
+static void stop(struct box *box, uint32_t how)
+{
+	box_store(box, &box->line[VYRE_LIVE_STOP], how);
+}
+
+static uint32_t with_status(uint32_t first, uint32_t n, uint32_t status)
+{
+	uint32_t seen = 0;
+	for (uint32_t i = first; i < first + n; i++)
+		seen += *slot[i] == status;
+	return seen;
+}
+
+/* ---- a lone slot ------------------------------------------------------------------------------------------------------- */
+
+/* The fast way looks at CHECK and at no stamp, the slow way the other way round. So a stamp that is wrong tells them
+ * apart, which no publisher stores. */
+static void publish_lone(struct box *box)
+{
+	if (phase == 1 && (*slot[0] == VYRE_SLOT_DONE || box->turns > 3000)) {
+		stop(box, 2);
+		phase = 2;
+	}
+	if (phase == 0 && box->turns > 50) {
+		slot[0] = BOX_PUT(box, 0x100, 0, 3, 5);
+		box->stores[box->store_count - 1].value = count; /* its stamp */
+		box_show(box);
+		phase = 1;
+	}
+}
+
+static void a_lone_slot_goes_the_fast_way(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 4)
+	for (unsigned torn = 0; torn < 2; torn++)
+		for (unsigned stale = 0; stale < 2; stale++) {
+			open_shape(box, shape, 4, 0xFFFFFFFF);
+			phase = 0;
+			count = stale ? 0xFFFFFFFB : 0xFFFFFFFF;
+			box->torn = torn;
+			box->host_turn = publish_lone;
+			box_run(box, shapes[shape].workgroups, seed);
+			assert_int_equal(phase, 2);
+			assert_int_equal(*slot[0], torn && stale ? VYRE_SLOT_PUBLISHED : VYRE_SLOT_DONE);
+			assert_int_equal(box->live[VYRE_LIVE_HEAD], 0);
+			assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_ENDED], 0);
+			assert_int_equal(box->out[3], torn && stale ? 0 : 5);
+			box_close(box);
+		}
+}
+
+/* What stands at HEAD and was not published there is not run, though the host's TAIL and CHECK say so: STATUS decides. */
+static void publish_nothing(struct box *box)
+{
+	if (phase == 0) {
+		slot[0] = BOX_PUT(box, 0x100, 0, 3, 5);
+		box->stores[box->store_count - 2].value = VYRE_SLOT_EMPTY;
+		box->stores[box->store_count - 1].value = 77;
+		box_show(box);
+	}
+	if (++phase == 200)
+		stop(box, 2);
+}
+
+static void an_empty_place_is_passed_over(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 2)
+	{
+		open_shape(box, shape, 4, 5);
+		phase = 0;
+		box->host_turn = publish_nothing;
+		box_run(box, shapes[shape].workgroups, seed);
+		assert_int_equal(box->live[VYRE_LIVE_HEAD], 6);
+		assert_int_equal(box->live[VYRE_LIVE_RETIRED], 5);
+		assert_int_equal(*slot[0], VYRE_SLOT_EMPTY);
+		box_close(box);
+	}
+}
+
+/* ---- masks and quotas -------------------------------------------------------------------------------------------------- */
+
+static void mask_and_unmask(struct box *box)
+{
+	switch (phase) {
+	case 0:
+		box_mask(box, 1, 0);
+		for (uint32_t i = 0; i < 12; i++)
+			slot[i] = BOX_PUT(box, 0x100, i % 2, i % 2, 1 + i);
+		box_show(box);
+		phase = 1;
+		break;
+	case 1:
+		if (box->line[VYRE_LIVE_PARKED] != 6 || box->line[VYRE_LIVE_RETIRED] - box->first != 6)
+			break;
+		assert_int_equal(with_status(0, 12, VYRE_SLOT_REQUEUE), 6);
+		assert_int_equal(with_status(0, 12, VYRE_SLOT_DONE), 6);
+		count = box->turns;
+		phase = 2;
+		break;
+	case 2: /* another tenant's mask makes them looked at, and parked again */
+		if (box->turns < count + 100)
+			break;
+		box_mask(box, 2, 0);
+		phase = 3;
+		break;
+	case 3:
+		if (box->turns < count + 300)
+			break;
+		assert_int_equal(with_status(0, 12, VYRE_SLOT_REQUEUE), 6);
+		box_mask(box, 1, 1);
+		phase = 4;
+		break;
+	case 4:
+		if (box->line[VYRE_LIVE_RETIRED] - box->first != 12)
+			break;
+		stop(box, 1);
+		phase = 5;
+		break;
+	default:
+		break;
+	}
+}
+
+static void a_masked_slot_waits(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 6)
+	{
+		open_shape(box, shape, 16, 0xFFFFFFFA);
+		phase = 0;
+		box->host_turn = mask_and_unmask;
+		box_run(box, shapes[shape].workgroups, seed);
+		assert_int_equal(phase, 5);
+		for (uint32_t i = 0; i < 12; i++)
+			box_is_done(box, slot[i], 2 + i);
+		assert_int_equal(box->out[1], 2 + 4 + 6 + 8 + 10 + 12);
+		box_is_drained(box);
+		box_close(box);
+	}
+}
+
+static void publish_busy(struct box *box)
+{
+	bool any = false;
+	if (phase == 0) {
+		box_quota(box, 1, 2);
+		phase = 1;
+	}
+	for (uint32_t n = box_random(box) % 8; n > 0 && left > 0 && box_has_room(box) && box_is_free(box, box->tail);
+	     n--, left--, any = true)
+		BOX_PUT(box, 0x101, 1, box_random(box) % 20);
+	if (any)
+		box_show(box);
+	else if (left == 0 && !box_later(box, &box->line[VYRE_LIVE_STOP]))
+		stop(box, 1);
+}
+
+static void a_quota_is_kept(void **state)
+{
+	struct box *box = the_box();
+	uint32_t most = 0;
+	(void)state;
+	EVERY_RUN(shape, seed, 6)
+	{
+		open_shape(box, shape, 16, 0xFFFFFFF5);
+		phase = 0;
+		left = 40;
+		box->host_turn = publish_busy;
+		box_run(box, shapes[shape].workgroups, seed);
+		assert_int_equal(left, 0);
+		assert_int_equal(box->out[1], 0);
+		assert_in_range(box->out[2], 1, 2);
+		most = box->out[2] > most ? box->out[2] : most;
+		box_is_drained(box);
+		box_close(box);
+	}
+	assert_int_equal(most, 2);
+}
+
+/* Masks and quotas come and go while slots are published; in the end everyone may run. */
+static void publish_and_flip(struct box *box)
+{
+	uint32_t what = box_random(box) % 8, tenant = box_random(box) % 3;
+	bool any = false;
+	if (left == 0) {
+		if (phase == 0) {
+			for (uint32_t i = 0; i < 3; i++) {
+				box_mask(box, i, 1);
+				box_quota(box, i, i == 1 ? 1 : VYRE_TENANT_QUOTA_DEFAULT);
+			}
+			stop(box, 1);
+			phase = 1;
+		}
+		return;
+	}
+	if (what == 0)
+		box_mask(box, tenant, box_random(box) % 2);
+	if (what == 1)
+		box_quota(box, tenant, 1 + box_random(box) % 20);
+	for (uint32_t n = box_random(box) % 5; n > 0 && left > 0 && box_has_room(box) && box_is_free(box, box->tail);
+	     n--, left--, any = true) {
+		BOX_PUT(box, 0x100, box_random(box) % 3, 5, left);
+		count += left;
+	}
+	if (any)
+		box_show(box);
+	/* Everything that is there may be masked. */
+	if (!any && box_random(box) % 16 == 0)
+		box_mask(box, tenant, 1);
+}
+
+static void changes_are_never_missed(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 12)
+	{
+		open_shape(box, shape, seed % 2 ? 8 : 16, 0xFFFFFFF5);
+		phase = count = 0;
+		left = 80;
+		box->host_turn = publish_and_flip;
+		box_run(box, shapes[shape].workgroups, seed);
+		assert_int_equal(phase, 1);
+		assert_int_equal(box->out[5], count);
+		box_is_drained(box);
+		box_close(box);
+	}
+}
+
+/* ---- cancels ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_answered(struct box *box)
+{
+	return box_later(box, &box->line[VYRE_LIVE_COMMAND]) == box->line[VYRE_LIVE_COMMAND_DONE];
+}
+
+/* Phase 0: one that nobody has claimed, told of with the slots themselves. 1 .. 40: parked ones, more than CANCEL holds. Then
+ * those that have ended. */
+static void cancel_them(struct box *box)
+{
+	if (!is_answered(box))
+		return;
+	if (phase == 0) {
+		box_mask(box, 1, 0);
+		box_flush(box);
+		for (uint32_t i = 0; i < 44; i++)
+			slot[i] = BOX_PUT(box, 0x100, i >= 4, 7, 100 + i);
+		box_show(box);
+		box_cancel(box, box->first + 2);
+		box_flush(box);
+	} else if (phase <= 38) {
+		if (phase == 1 && box->line[VYRE_LIVE_PARKED] != 40)
+			return;
+		box_cancel(box, box->first + 3 + phase);
+	} else if (phase <= 80) {
+		if (phase == 39 && box->line[VYRE_LIVE_RETIRED] - box->first != 42)
+			return;
+		box_cancel(box, box->first + phase % 40);
+	} else if (phase == 81) {
+		box_mask(box, 1, 1);
+		stop(box, 1);
+	}
+	phase++;
+}
+
+static void a_cancelled_slot_ends(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 3)
+	{
+		open_shape(box, shape, 64, 0xFFFFFFE0);
+		phase = 0;
+		/* Nothing of it is published before all of it is: the first poll finds slots and command. */
+		cancel_them(box);
+		box->host_turn = cancel_them;
+		box_run(box, shapes[shape].workgroups, seed);
+		for (uint32_t i = 0; i < 44; i++) {
+			if (i == 2 || (i >= 4 && i < 42))
+				box_is_fault(slot[i], VYRE_FAULT_CANCELLED, 0);
+			else
+				box_is_done(box, slot[i], 101 + i);
+		}
+		assert_int_equal(box->out[7], 100 + 101 + 103 + 142 + 143);
+		assert_int_equal(box->control[VYRE_CONTROL_FAULT_COUNT], 39);
+		box_is_drained(box);
+		box_close(box);
+	}
+}
+
+/* ---- ends of a launch -------------------------------------------------------------------------------------------------- */
+
+/* Leaves at once, whatever is published; the next launch goes on. */
+static void publish_then_end(struct box *box)
+{
+	if (phase == 0) {
+		for (uint32_t i = 0; i < 64; i++)
+			slot[i] = BOX_PUT(box, 0x101, 0, 30);
+		box_show(box);
+		box_flush(box);
+		phase = 1;
+	} else if (phase == 1 && *slot[0] == VYRE_SLOT_DONE) {
+		*(left ? &box->line[VYRE_LIVE_STOP] : &box->host[VYRE_CONTROL_SHUTDOWN]) = 2;
+		phase = 2;
+	}
+}
+
+static void it_ends_at_once(void **state)
+{
+	struct box *box = the_box();
+	uint32_t unclaimed = 0;
+	(void)state;
+	EVERY_RUN(shape, seed, 4)
+	{
+		open_shape(box, shape, 64, 0xFFFFFFE0);
+		phase = 0;
+		left = seed % 2;
+		box->host_turn = publish_then_end;
+		box_run(box, shapes[shape].workgroups, seed);
+		assert_int_equal(phase, 2);
+		/* What has been claimed has ended, and nothing else; the host knows. */
+		uint32_t done = with_status(0, 64, VYRE_SLOT_DONE);
+		unclaimed += 64 - done;
+		assert_int_equal(with_status(0, 64, VYRE_SLOT_PUBLISHED), 64 - done);
+		assert_int_equal(box->line[VYRE_LIVE_HEAD] - box->first, done);
+		assert_int_equal(box->line[VYRE_LIVE_RETIRED] - box->first, done);
+		assert_int_equal(box->line[VYRE_LIVE_STATE], 4);
+		assert_int_equal(box->line[VYRE_LIVE_AWAY], 0);
+		box->line[VYRE_LIVE_STOP] = box->host[VYRE_CONTROL_SHUTDOWN] = 0;
+		box->host_turn = NULL;
+		box_drain(box, shapes[shape].workgroups, seed);
+		box_is_drained(box);
+		box_close(box);
+	}
+	assert_true(unclaimed > 0);
+}
+
+/* A slot now and then, and now and then a mask; the kernel leaves whenever it has been idle for a while. */
+static void publish_rarely(struct box *box)
+{
+	if (box_random(box) % 600 != 0)
+		return;
+	if (left == 0 || !box_has_room(box) || !box_is_free(box, box->tail)) {
+		box_mask(box, 1, 1); /* the place of one that is held back */
+		return;
+	}
+	if (left % 4 == 0)
+		box_mask(box, 1, left % 8 == 0);
+	BOX_PUT(box, 0x100, left % 2, 5, left);
+	count += left;
+	left--;
+	box_show(box);
+}
+
+static void nothing_is_lost_between_launches(void **state)
+{
+	struct box *box = the_box();
+	uint32_t idle_ends = 0;
+	(void)state;
+	EVERY_RUN(shape, seed, 8)
+	{
+		uint32_t launches = 0;
+		open_shape(box, shape, 8, 0xFFFFFFFB);
+		count = 0;
+		left = 24;
+		box->host_turn = publish_rarely;
+		box->launch[VYRE_LAUNCH_IDLE_LIMIT] = 5;
+		for (; left > 0 || box->stored < box->store_count || box->line[VYRE_LIVE_RETIRED] != box->tail;
+		     launches++) {
+			assert_true(launches < 400);
+			box_run(box, shapes[shape].workgroups, seed + launches);
+			assert_int_equal(box->line[VYRE_LIVE_STATE], 4);
+			assert_int_equal(box->line[VYRE_LIVE_AWAY], 1);
+			/* Who published behind its back has been told to wake it. */
+			if (box->live[VYRE_LIVE_HEAD] != box->line[VYRE_LIVE_TAIL])
+				assert_true(box->saw_away);
+			for (uint32_t n = box_random(box) % 8; n > 0; n--)
+				box_host(box);
+		}
+		idle_ends += launches;
+		box_is_drained(box);
+		assert_int_equal(box->out[5], count);
+		box_close(box);
+	}
+	assert_true(idle_ends > SHAPES * 8);
+}
+
+static void a_burst_has_so_many_rounds(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 4)
+	{
+		uint32_t launches = 0;
+		open_shape(box, shape, 16, 0xFFFFFFF8);
+		box->launch[VYRE_LAUNCH_ROUND_LIMIT] = 6;
+		for (uint32_t i = 0; i < 40; i++) {
+			while (!box_has_room(box) || !box_is_free(box, box->tail)) {
+				assert_true(launches++ < 200);
+				box_run(box, shapes[shape].workgroups, seed + launches);
+			}
+			slot[i] = BOX_PUT(box, 0x100, i % 3, 6, i);
+			box_show(box);
+			box_flush(box);
+		}
+		while (box->line[VYRE_LIVE_RETIRED] != box->tail) {
+			assert_true(launches++ < 200);
+			box_run(box, shapes[shape].workgroups, seed + launches);
+			assert_int_equal(box->line[VYRE_LIVE_AWAY], 0);
+			assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_ROUNDS], 0);
+			assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_GONE], 0);
+		}
+		assert_int_equal(box->out[6], 39 * 40 / 2);
+		box_is_drained(box);
+		box_close(box);
+	}
+}
+
+/* ---- hostile words ----------------------------------------------------------------------------------------------------- */
+
+static void lengths_are_believed_from_nobody(void **state)
+{
+	static const struct {
+		uint32_t word, value;
+	} lies[] = {
+	    {VYRE_CONTROL_RING_SLOTS, 0},	   {VYRE_CONTROL_RING_SLOTS, 12},	{VYRE_CONTROL_RING_SLOTS, 32},
+	    {VYRE_CONTROL_RING_SLOTS, 0x80000000}, {VYRE_CONTROL_EXT_BASE, 0},		{VYRE_CONTROL_EXT_BASE, 224},
+	    {VYRE_CONTROL_EXT_BASE, 0xFFFFFFFF},   {VYRE_CONTROL_EXT_BASE, 0xFFFFFF00},
+	};
+	struct box *box = the_box();
+	(void)state;
+	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
+		for (size_t shape = 0; shape < SHAPES; shape++) {
+			open_shape(box, shape, 16, 0);
+			slot[0] = BOX_PUT(box, 0x100, 0, 3, 5);
+			box_show(box);
+			box_flush(box);
+			box->control[lies[i].word] = lies[i].value;
+			box_run(box, shapes[shape].workgroups, 1);
+			assert_int_equal(*slot[0], VYRE_SLOT_PUBLISHED);
+			box_close(box);
+		}
+}
+
+/* Any word of host memory at any time; then it is told to end. What accesses are unchecked the interpreter checks. */
+static void store_anything(struct box *box)
+{
+	uint32_t value = box_random(box) % 4 ? box_random(box) % 9 : box_random(box) << 1;
+	if (box->turns > 400) {
+		box->line[VYRE_LIVE_STOP] = 2;
+		return;
+	}
+	switch (box_random(box) % 4) {
+	case 0:
+		box->ring[box_random(box) % (box->slots * VYRE_SLOT_WORDS)] = value;
+		break;
+	case 1:
+		box->stamps[box_random(box) % box->slots] = box->live[VYRE_LIVE_HEAD] + value;
+		break;
+	case 2:
+		box->line[VYRE_LIVE_TAIL] = box->live[VYRE_LIVE_HEAD] + value % 0x7f;
+		break;
+	default:
+		value = box_random(box) % 6;
+		box->line[value] = value == VYRE_LIVE_STOP ? 0 : box_random(box) % 300;
+	}
+	box->host[VYRE_CONTROL_TENANT_MASK + box_random(box) % 61] = box_random(box) % 3;
+}
+
+static void a_hostile_host_harms_nobody(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 12)
+	{
+		open_shape(box, shape, 8, 0);
+		box->host_turn = store_anything;
+		box_run(box, shapes[shape].workgroups, seed);
+		assert_int_equal(box->line[VYRE_LIVE_STATE], 4);
+		box_close(box);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_lone_slot_goes_the_fast_way),
+	    cmocka_unit_test(an_empty_place_is_passed_over),
+	    cmocka_unit_test(a_masked_slot_waits),
+	    cmocka_unit_test(a_quota_is_kept),
+	    cmocka_unit_test(changes_are_never_missed),
+	    cmocka_unit_test(a_cancelled_slot_ends),
+	    cmocka_unit_test(it_ends_at_once),
+	    cmocka_unit_test(nothing_is_lost_between_launches),
+	    cmocka_unit_test(a_burst_has_so_many_rounds),
+	    cmocka_unit_test(lengths_are_believed_from_nobody),
+	    cmocka_unit_test(a_hostile_host_harms_nobody),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
