@@ -56,6 +56,15 @@ void bench_unpin(void); /* before a ring is made: VYRE_RING_PIN counts among the
 double bench_median(double *values, unsigned count); /* sorts them */
 double bench_percentile(const double *sorted, unsigned count, double percent);
 static inline unsigned bench_count(unsigned full, unsigned quick) { return bench_options.quick ? quick : full; }
+/* Between looks at a word that another processor writes: without it the looks keep the line from its writer. */
+static inline void bench_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
 /* Ends the run with the loader's sentence unless the status is OK. */
 void bench_check(vyre_status status, const char *what);
 _Noreturn void bench_die(const char *what, const char *why);

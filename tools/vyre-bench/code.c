@@ -86,7 +86,7 @@ static void run_c(const struct level *level, const struct bench_set *set, double
 static void rest(void)
 {
 	for (int i = 0; i < 32; i++)
-		__builtin_ia32_pause();
+		bench_relax();
 }
 
 /* Bytes a second of a slot, batch after batch; false if one gave another answer. */

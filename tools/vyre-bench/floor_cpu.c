@@ -181,7 +181,7 @@ static bool ping_pong(struct bench_floor *floor, unsigned count, double *seconds
 		double from = bench_now();
 		atomic_store_explicit(&floor->ping.word, i + 1, memory_order_release);
 		while (atomic_load_explicit(&floor->pong.word, memory_order_acquire) != i + 1)
-			;
+			bench_relax();
 		seconds[i] = bench_now() - from;
 	}
 	atomic_store(&floor->ping.word, END_OF_GAME);

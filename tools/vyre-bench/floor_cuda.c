@@ -218,6 +218,7 @@ static bool wait_pong(struct bench_floor *floor, uint32_t value)
 	double end = 0;
 
 	for (uint32_t polls = 1; __atomic_load_n(word_at(floor, PONG), __ATOMIC_ACQUIRE) != value; polls++) {
+		bench_relax();
 		if (polls % 65536)
 			continue;
 		if (end == 0)

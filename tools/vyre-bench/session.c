@@ -84,6 +84,7 @@ bool bench_session_poll(struct bench_session *session, vyre_ticket ticket)
 	vyre_status status;
 
 	for (uint32_t polls = 1; (status = vyre_poll(session->ring, ticket, NULL)) == VYRE_TIMEOUT; polls++) {
+		bench_relax();
 		if (polls % 65536)
 			continue; /* a clock is only read where something is wrong */
 		if (end == 0)
