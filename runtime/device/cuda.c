@@ -2,7 +2,7 @@
  *
  * In: what device.h asks. Out: an open device with its context, and the function table. Invariant: the context is current
  * on a thread only between enter and leave; once a call has said that the context is dead, `lost` is set and every later
- * call on the device answers VYRE_DEVICE_LOST with the driver's words, without asking the driver again.
+ * call on the GPU answers VYRE_DEVICE_LOST with the driver's words, without asking the driver again.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -193,7 +193,7 @@ static void close_context(struct vyre_cuda *cuda)
 	vyre_cuda_forget_graves(cuda);
 }
 
-static void close_cuda(struct vyre_cuda *cuda)
+static void destroy_gpu(struct vyre_cuda *cuda)
 {
 	if (cuda->context)
 		close_context(cuda);
@@ -203,7 +203,7 @@ static void close_cuda(struct vyre_cuda *cuda)
 	vyre_mem_free(cuda);
 }
 
-static vyre_status open_cuda(struct vyre_device *device, struct vyre_cuda *cuda, uint32_t index)
+static vyre_status open_gpu(struct vyre_cuda *cuda, uint32_t index)
 {
 	vyre_status status = vyre_cuda_driver_open(&cuda->driver);
 	vyre_cu_result result;
@@ -212,8 +212,6 @@ static vyre_status open_cuda(struct vyre_device *device, struct vyre_cuda *cuda,
 		status = find_gpu(cuda, index);
 	if (status == VYRE_OK)
 		status = read_attributes(cuda);
-	if (status == VYRE_OK)
-		status = fill_info(device, cuda);
 	if (status != VYRE_OK)
 		return status;
 	result = cuda->driver.cuDevicePrimaryCtxRetain(&cuda->context, cuda->handle);
@@ -224,7 +222,7 @@ static vyre_status open_cuda(struct vyre_device *device, struct vyre_cuda *cuda,
 	return make_copy_path(cuda);
 }
 
-static vyre_status cuda_open(struct vyre_device *device, uint32_t index)
+static vyre_status create_gpu(uint32_t index, struct vyre_cuda **out)
 {
 	struct vyre_cuda *cuda = vyre_mem_alloc(sizeof(*cuda));
 	vyre_status status;
@@ -234,17 +232,77 @@ static vyre_status cuda_open(struct vyre_device *device, uint32_t index)
 	pthread_mutex_init(&cuda->order, NULL);
 	pthread_mutex_init(&cuda->copy_lock, NULL);
 	pthread_rwlock_init(&cuda->places, NULL);
-	status = open_cuda(device, cuda, index);
+	cuda->index = index;
+	status = open_gpu(cuda, index);
+	if (status != VYRE_OK) {
+		destroy_gpu(cuda);
+		return status;
+	}
+	*out = cuda;
+	return VYRE_OK;
+}
+
+/* The primary context belongs to the process, so what keeps it in order does as well: the one list of the library's. */
+static pthread_mutex_t gpus_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vyre_cuda *gpus;
+
+static vyre_status retain_gpu(uint32_t index, struct vyre_cuda **out)
+{
+	vyre_status status = VYRE_OK;
+	struct vyre_cuda *cuda;
+
+	pthread_mutex_lock(&gpus_lock);
+	for (cuda = gpus; cuda && cuda->index != index; cuda = cuda->next)
+		;
+	if (!cuda) {
+		status = create_gpu(index, &cuda);
+		if (status == VYRE_OK) {
+			cuda->next = gpus;
+			gpus = cuda;
+		}
+	} else if (__atomic_load_n(&cuda->lost, __ATOMIC_ACQUIRE)) {
+		status = vyre_cuda_fail_lost(cuda);
+	}
+	if (status == VYRE_OK) {
+		cuda->refs++;
+		*out = cuda;
+	}
+	pthread_mutex_unlock(&gpus_lock);
+	return status;
+}
+
+static void release_gpu(struct vyre_cuda *cuda)
+{
+	struct vyre_cuda **link = &gpus;
+
+	pthread_mutex_lock(&gpus_lock);
+	if (--cuda->refs == 0) {
+		while (*link != cuda)
+			link = &(*link)->next;
+		*link = cuda->next;
+		destroy_gpu(cuda);
+	}
+	pthread_mutex_unlock(&gpus_lock);
+}
+
+static vyre_status cuda_open(struct vyre_device *device, uint32_t index)
+{
+	struct vyre_cuda *cuda;
+	vyre_status status = retain_gpu(index, &cuda);
+
+	if (status != VYRE_OK)
+		return status;
+	status = fill_info(device, cuda);
 	if (status == VYRE_OK)
 		device->own = cuda;
 	else
-		close_cuda(cuda);
+		release_gpu(cuda);
 	return status;
 }
 
 static void cuda_close(struct vyre_device *device)
 {
-	close_cuda(vyre_cuda_of(device));
+	release_gpu(vyre_cuda_of(device));
 }
 
 /* ---- which slices fit ---- */

@@ -42,7 +42,10 @@ struct vyre_cuda_block {
 	vyre_cu_module module; /* else NULL */
 };
 
+/* A GPU in this process, as often as it is opened: its primary context is one, and what waits in it waits for all. */
 struct vyre_cuda {
+	struct vyre_cuda *next; /* among those that are open */
+	uint32_t index, refs;
 	struct vyre_cuda_driver driver;
 	vyre_cu_device handle;
 	vyre_cu_context context;

@@ -12,6 +12,7 @@ static void assert_lost(struct work *w, const char *name)
 {
 	const uint32_t grid[3] = {1, 1, 1};
 	struct vyre_kernel *kernel = w->kernel;
+	struct vyre_device *device = NULL;
 	vyre_buffer buffer;
 	uint32_t word = 0;
 	void *map;
@@ -28,7 +29,9 @@ static void assert_lost(struct work *w, const char *name)
 	LOST(vyre_buffer_read(w->device, w->gate, 0, &word, 4));
 	LOST(vyre_buffer_map(w->device, w->gate, &map));
 	LOST(make_work_kernel(w));
+	LOST(vyre_device_open("cuda", &device));
 #undef LOST
+	assert_null(device);
 	w->kernel = kernel;
 	assert_int_equal(standin.standin_depth(), 0);
 }

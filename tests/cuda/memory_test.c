@@ -223,6 +223,38 @@ static void beside_a_kernel(void **state)
 	assert_nothing_is_left();
 }
 
+/* A GPU that is opened twice has one context: what runs for one is in the other's way too. */
+static void opened_twice(void **state)
+{
+	struct vyre_device *other;
+	struct vyre_cuda_run *run;
+	vyre_buffer buffer;
+	struct work w;
+	uint32_t word = 9;
+
+	(void)state;
+	open_work(&w, "");
+	w.gate_words[GATE_OPEN] = 0;
+	assert_int_equal(vyre_cuda_run_create(w.device, &run), VYRE_OK);
+	assert_int_equal(vyre_cuda_run_launch(run, w.kernel, 1, (struct vyre_cuda_arg *)w.kernel->table, WORK_BUFFERS,
+					      NULL, 0, 0, NULL, 0),
+			 VYRE_OK);
+	assert_int_equal(vyre_device_open("cuda", &other), VYRE_OK);
+	assert_int_equal(vyre_buffer_create(other, 9000, &buffer), VYRE_OK);
+	assert_int_equal(vyre_buffer_read(other, buffer, 8992, &word, 4), VYRE_OK);
+	assert_int_equal(word, 0);
+	vyre_device_close(other);
+	assert_int_equal(standin.standin_calls("cuMemFree"), 0);
+	assert_int_equal(standin.standin_calls("cuDevicePrimaryCtxRetain"), 1);
+	__atomic_store_n(&w.gate_words[GATE_OPEN], 1, __ATOMIC_RELEASE);
+	while (vyre_cuda_run_state(run) == VYRE_CUDA_RUNNING)
+		usleep(100);
+	assert_int_equal(standin.standin_calls("cuMemFree"), 1);
+	vyre_cuda_run_destroy(run);
+	close_work(&w);
+	assert_nothing_is_left();
+}
+
 /* Buffers that move while others copy. */
 static void *map_again(void *argument)
 {
@@ -263,7 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(places),	      cmocka_unit_test(large_copies),	 cmocka_unit_test(holds),
 	    cmocka_unit_test(held_elsewhere), cmocka_unit_test(made_in_a_place), cmocka_unit_test(beside_a_kernel),
-	    cmocka_unit_test(threads),
+	    cmocka_unit_test(opened_twice),   cmocka_unit_test(threads),
 	};
 
 	return cmocka_run_group_tests(tests, find_standin, NULL);
