@@ -147,6 +147,7 @@ LLVMTypeRef lower_element(struct lower *l, vyrec_type type, vyrec_loc loc); /* i
 LLVMValueRef lower_zero(struct lower *l, vyrec_type type);
 LLVMValueRef lower_u32(struct lower *l, uint32_t value);
 LLVMBasicBlockRef lower_new_block(struct lower *l, const char *name);
+void lower_keep_small(struct lower *l, LLVMValueRef branch); /* of a loop: LLVM spends no time and bytes on it */
 void lower_go(struct lower *l, LLVMBasicBlockRef to); /* a branch, unless the block has ended */
 void lower_at(struct lower *l, LLVMBasicBlockRef block);
 void lower_attribute(struct lower *l, LLVMValueRef fn, const char *name); /* of the whole function, without a value */

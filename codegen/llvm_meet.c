@@ -377,18 +377,33 @@ static LLVMValueRef reduce_slots(struct lower *l, const struct reduction *r, LLV
 	return all;
 }
 
-/* The same over the warps of which somebody is there: at least the warp of the lane that asks. */
+/* The same over the warps of which somebody is there: at least the warp of the lane that asks. A loop, because two loads a
+ * warp side by side would cost every kernel that has this somewhere its registers. */
 static LLVMValueRef reduce_present(struct lower *l, const struct reduction *r, LLVMTypeRef type)
 {
-	LLVMValueRef all = LLVMConstNull(type), any = LLVMConstInt(l->i1, 0, false), zero = lower_u32(l, 0);
-	for (uint32_t i = 0; i < warps(l); i++) {
-		LLVMValueRef warp = lower_u32(l, i), here = present_of(l, warp), value = load_slot(l, type, warp);
-		here = LLVMBuildICmp(l->b, LLVMIntNE, here, zero, "");
-		value = LLVMBuildSelect(l->b, any, combine(l, r, all, value), value, "");
-		all = LLVMBuildSelect(l->b, here, value, all, "");
-		any = LLVMBuildOr(l->b, any, here, "");
-	}
-	return all;
+	LLVMValueRef zero = lower_u32(l, 0), nothing = LLVMConstNull(type), nobody = LLVMConstInt(l->i1, 0, false);
+	LLVMBasicBlockRef before = LLVMGetInsertBlock(l->b), body = lower_new_block(l, "warp");
+	LLVMBasicBlockRef after = lower_new_block(l, "reduced");
+	LLVMBuildBr(l->b, body);
+	lower_at(l, body);
+	LLVMValueRef warp = LLVMBuildPhi(l->b, l->i32, ""), sum = LLVMBuildPhi(l->b, type, "");
+	LLVMValueRef any = LLVMBuildPhi(l->b, l->i1, "");
+	LLVMValueRef here = LLVMBuildICmp(l->b, LLVMIntNE, present_of(l, warp), zero, "");
+	LLVMValueRef value = load_slot(l, type, warp);
+	value = LLVMBuildSelect(l->b, any, combine(l, r, sum, value), value, "");
+	value = LLVMBuildSelect(l->b, here, value, sum, "");
+	LLVMValueRef more = LLVMBuildOr(l->b, any, here, ""), next = LLVMBuildNUWAdd(l->b, warp, lower_u32(l, 1), "");
+	LLVMBasicBlockRef end = LLVMGetInsertBlock(l->b);
+	LLVMValueRef last = equal(l, next, lower_u32(l, warps(l)));
+	lower_keep_small(l, LLVMBuildCondBr(l->b, last, after, body));
+	LLVMAddIncoming(warp, &zero, &before, 1);
+	LLVMAddIncoming(warp, &next, &end, 1);
+	LLVMAddIncoming(sum, &nothing, &before, 1);
+	LLVMAddIncoming(sum, &value, &end, 1);
+	LLVMAddIncoming(any, &nobody, &before, 1);
+	LLVMAddIncoming(any, &more, &end, 1);
+	lower_at(l, after);
+	return value;
 }
 
 static LLVMValueRef reduce(struct lower *l, const struct reduction *r, LLVMValueRef value)

@@ -239,9 +239,9 @@ static void tell_loop(struct lower *l, LLVMValueRef branch, LLVMMetadataRef *par
 	LLVMSetMetadata(branch, l->kind_loop, LLVMMetadataAsValue(l->context, node));
 }
 
-/* Tells LLVM not to spend time and bytes on a loop: the second version of one whose check was hoisted. Vector code of
- * that one would need masks, and a tenth of the time that examples/scan takes to compile. */
-static void keep_small(struct lower *l, LLVMValueRef branch)
+/* Among others the second version of a loop whose check was hoisted: vector code of it would need masks, and a tenth of
+ * the time that examples/scan takes to compile. */
+void lower_keep_small(struct lower *l, LLVMValueRef branch)
 {
 	LLVMMetadataRef parts[] = {NULL, property(l, "llvm.loop.vectorize.enable", LLVMConstInt(l->i1, 0, false)),
 				   property(l, "llvm.loop.unroll.disable", NULL)};
@@ -290,7 +290,7 @@ static void for_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 	LLVMValueRef more = LLVMBuildNUWAdd(l->b, i, one, "");
 	LLVMValueRef branch = LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntULT, more, trips, ""), body, exit);
 	if (l->cold)
-		keep_small(l, branch);
+		lower_keep_small(l, branch);
 	else if (l->form->keeps_rolled)
 		keep_rolled(l, branch);
 	LLVMAddIncoming(i, &zero, &head, 1);
