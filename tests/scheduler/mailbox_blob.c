@@ -45,7 +45,7 @@ static int compile(const char *path, const char *text, const char *out, struct v
 	if (source && vyrec_verify(source, diags) && (lowered = vyrec_module_clone(source)) &&
 	    vyrec_run_pipeline(lowered, &passes, diags, NULL) &&
 	    vyrec_codegen(lowered, target, &codegen, &slice, diags)) {
-		struct vyrec_blob_input input = {source, lowered, &slice, 1, "tests"};
+		struct vyrec_blob_input input = {source, lowered, &slice, 1, "tests", NULL};
 		size_t bytes;
 		uint8_t *blob = vyrec_blob_write(&input, &bytes);
 
