@@ -104,13 +104,14 @@ static unsigned compare_memory(uint64_t seed, const struct memory *want, const s
 static unsigned run_module(uint64_t seed, const char *target, const char *device, bool print)
 {
 	static struct memory want_memory, have_memory;
-	static const unsigned lanes[] = {1, 4, 32, 3}, widths[] = {32, 64, 7, 48};
+	static const unsigned lanes[] = {1, 4, 32, 3}, widths[] = {32, 64, 32, 48};
 	struct vyrec_interp_slot want[SLOTS], have[SLOTS];
 	struct vyrec_interp_result result;
 	struct cpu_run run = {0};
 	bool suspends = !device && seed / 3 % 8 == 0; /* three in a row, so that they meet every level and width */
-	unsigned slots = suspends ? SUSPENDING_OPS : SLOTS;
-	unsigned width = widths[seed % 4]; /* of what a device with lanes runs */
+	unsigned slots = suspends ? SUSPENDING_OPS : device ? OPS : SLOTS; /* lanes run slots in any order */
+	unsigned width =
+	    widths[seed % 4]; /* of what a device with lanes runs; below a subgroup its size would differ */
 	char *text = suspends ? generate_suspending_set(seed, SUSPENDING_OPS)
 		     : device ? generate_set_of_width(seed, OPS, width)
 			      : generate_set(seed, OPS);

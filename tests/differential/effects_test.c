@@ -168,14 +168,14 @@ static unsigned run_program(uint64_t seed, struct vyrec_module *module, struct c
 
 static unsigned run_module(uint64_t seed, const char *target, const char *device, bool print)
 {
-	static const unsigned widths[] = {32, 5, 64, 33};
+	static const unsigned widths[] = {32, 64, 32, 33};
 	struct setting setting = setting_of(seed);
 	unsigned width = widths[seed % 4]; /* of what a device with lanes runs */
 	struct cpu_run_options cpu = {.level = setting.level,
 				      .bounds = setting.bounds,
 				      .target = target ? target : setting.target,
 				      .device = device,
-				      .lanes = width,
+				      .lanes = device ? width : 0,
 				      .workers = 1 + seed % 3};
 	struct cpu_run run = {0};
 	unsigned differences;
