@@ -187,11 +187,13 @@ static void a_masked_slot_waits(void **state)
 	}
 }
 
+static uint32_t quota;
+
 static void publish_busy(struct box *box)
 {
 	bool any = false;
 	if (phase == 0) {
-		box_quota(box, 1, 2);
+		box_quota(box, 1, quota);
 		phase = 1;
 	}
 	for (uint32_t n = box_random(box) % 8; n > 0 && left > 0 && box_has_room(box) && box_is_free(box, box->tail);
@@ -212,6 +214,7 @@ static void a_quota_is_kept(void **state)
 	{
 		open_shape(box, shape, 16, 0xFFFFFFF5);
 		phase = 0;
+		quota = 2;
 		left = 40;
 		box->host_turn = publish_busy;
 		box_run(box, shapes[shape].workgroups, seed);
@@ -223,6 +226,25 @@ static void a_quota_is_kept(void **state)
 		box_close(box);
 	}
 	assert_int_equal(most, 2);
+}
+
+/* Few slots and many interleavings: one that is put aside just when the last one that was in its way ends. */
+static void a_slot_over_quota_is_not_forgotten(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	for (uint64_t seed = 1; seed <= 150; seed++) {
+		open_shape(box, seed % 2 ? 1 : 3, 8, 0);
+		phase = 0;
+		left = 5;
+		box->step_limit = 400000;
+		quota = 1;
+		box->host_turn = publish_busy;
+		box_run(box, 3, seed);
+		assert_int_equal(box->out[2], 1);
+		box_is_drained(box);
+		box_close(box);
+	}
 }
 
 /* Masks and quotas come and go while slots are published; in the end everyone may run. */
@@ -536,6 +558,7 @@ int main(void)
 	    cmocka_unit_test(an_empty_place_is_passed_over),
 	    cmocka_unit_test(a_masked_slot_waits),
 	    cmocka_unit_test(a_quota_is_kept),
+	    cmocka_unit_test(a_slot_over_quota_is_not_forgotten),
 	    cmocka_unit_test(changes_are_never_missed),
 	    cmocka_unit_test(a_cancelled_slot_ends),
 	    cmocka_unit_test(it_ends_at_once),
