@@ -108,6 +108,8 @@ static void fits(void **state)
 	    {"sm=89", VYRE_TARGET_SM_80, VYRE_FORMAT_CUBIN, 1, "picked"},
 	    {"sm=89", VYRE_TARGET_SM_86, VYRE_FORMAT_CUBIN, 1, "picked"},
 	    {"sm=89", VYRE_TARGET_SM_89, VYRE_FORMAT_CUBIN, 1, "picked"},
+	    {"sm=80", VYRE_TARGET_SM_86, VYRE_FORMAT_CUBIN, 0, "is sm_80 and runs no machine code for sm_86"},
+	    {"sm=100", VYRE_TARGET_SM_103, VYRE_FORMAT_CUBIN, 0, "no machine code"},
 	    {"sm=87", VYRE_TARGET_SM_86, VYRE_FORMAT_CUBIN, 0, "no machine code"},
 	    {"sm=87", VYRE_TARGET_SM_80, VYRE_FORMAT_PTX, 1, "picked"},
 	    {"sm=87", VYRE_TARGET_SM_87, VYRE_FORMAT_CUBIN, 1, "picked"},

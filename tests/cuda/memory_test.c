@@ -255,38 +255,63 @@ static void opened_twice(void **state)
 	assert_nothing_is_left();
 }
 
-/* Buffers that move while others copy. */
-static void *map_again(void *argument)
+/* One buffer, moved by four threads that copy it at the same time. */
+enum { THREADS = 4, ROUNDS = 60, SHARED_BYTES = 40000 };
+static struct {
+	struct vyre_device *device;
+	vyre_buffer buffer;
+	pthread_barrier_t turn;
+} shared;
+
+static void *move_and_copy(void *argument)
 {
-	struct vyre_device *device = argument;
-	int i;
+	uint8_t *back = malloc(SHARED_BYTES);
+	uint32_t round, i;
+	void *map;
 
-	for (i = 0; i < 50; i++) {
-		vyre_buffer buffer;
-		uint32_t word = (uint32_t)i;
-		void *map;
-
-		assert_int_equal(vyre_buffer_create(device, 4096, &buffer), VYRE_OK);
-		assert_int_equal(vyre_buffer_write(device, buffer, 4092, &word, 4), VYRE_OK);
-		assert_int_equal(vyre_buffer_map(device, buffer, &map), VYRE_OK);
-		assert_int_equal(((uint32_t *)map)[1023], word);
-		assert_int_equal(vyre_buffer_destroy(device, buffer), VYRE_OK);
+	assert_non_null(back);
+	for (round = 0; round < ROUNDS; round++) {
+		pthread_barrier_wait(&shared.turn);
+		if ((round + (uintptr_t)argument) % 2)
+			assert_int_equal(vyre_buffer_read(shared.device, shared.buffer, 0, back, SHARED_BYTES),
+					 VYRE_OK);
+		assert_int_equal(vyre_buffer_map(shared.device, shared.buffer, &map), VYRE_OK);
+		assert_int_equal(vyre_buffer_read(shared.device, shared.buffer, 0, back, SHARED_BYTES), VYRE_OK);
+		for (i = 0; i < SHARED_BYTES; i++)
+			if (back[i] != byte_at(i + round) || ((uint8_t *)map)[i] != back[i])
+				fail_msg("round %u, byte %u", round, i);
+		pthread_barrier_wait(&shared.turn);
 	}
+	free(back);
 	return NULL;
 }
 
 static void threads(void **state)
 {
-	struct vyre_device *device = open_cuda("");
-	pthread_t thread[4];
-	int i;
+	uint8_t *bytes = malloc(SHARED_BYTES);
+	pthread_t thread[THREADS];
+	uint32_t round, i;
 
 	(void)state;
-	for (i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, map_again, device), 0);
-	for (i = 0; i < 4; i++)
+	assert_non_null(bytes);
+	shared.device = open_cuda("");
+	pthread_barrier_init(&shared.turn, NULL, THREADS + 1);
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, move_and_copy, (void *)(uintptr_t)i), 0);
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; i < SHARED_BYTES; i++)
+			bytes[i] = byte_at(i + round);
+		assert_int_equal(vyre_buffer_create(shared.device, SHARED_BYTES, &shared.buffer), VYRE_OK);
+		assert_int_equal(vyre_buffer_write(shared.device, shared.buffer, 0, bytes, SHARED_BYTES), VYRE_OK);
+		pthread_barrier_wait(&shared.turn);
+		pthread_barrier_wait(&shared.turn);
+		assert_int_equal(vyre_buffer_destroy(shared.device, shared.buffer), VYRE_OK);
+	}
+	for (i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
-	vyre_device_close(device);
+	pthread_barrier_destroy(&shared.turn);
+	vyre_device_close(shared.device);
+	free(bytes);
 	assert_nothing_is_left();
 }
 
