@@ -125,11 +125,20 @@ static int order_of_c(const char *call, const char *end)
 	return -1;
 }
 
+/* Behind the order may stand a scope. */
 static int order_of_ours(const char *call, const char *end)
 {
+	static const char *const scopes[] = {", workgroup)", ", device)", ", system)"};
 	size_t length;
 	int i;
 
+	for (i = 0; i < (int)(sizeof(scopes) / sizeof(scopes[0])); i++) {
+		length = strlen(scopes[i]);
+		if ((size_t)(end - call) > length && strncmp(end - length, scopes[i], length) == 0) {
+			end -= length - 1;
+			break;
+		}
+	}
 	for (i = 0; i < LITMUS_ORDERS; i++) {
 		length = strlen(litmus_order_names[i]);
 		if ((size_t)(end - call) > length + 1 &&

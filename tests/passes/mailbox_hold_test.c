@@ -13,6 +13,13 @@ static const char text[] =
     "    atomic_sub(out[1], 1)\n"
     "    result(0, n)\n"
     "  }\n"
+    "  op hold = 0x102 (at: u32) by lane {\n"
+    "    loop {\n"
+    "      if atomic_load(out[at]) != 0 { break }\n"
+    "      relax\n"
+    "    }\n"
+    "    result(0, at)\n"
+    "  }\n"
     "}\n";
 
 static const struct {
@@ -358,6 +365,102 @@ static void a_cancelled_slot_ends(void **state)
 	}
 }
 
+/* Forty slots that run, and are asked to end: the 33rd request is answered when one of them has. */
+static void cancel_running(struct box *box)
+{
+	if (phase == 0) {
+		for (uint32_t i = 0; i < 40; i++)
+			slot[i] = BOX_PUT(box, 0x102, 0, i < 39 ? 3 : 4);
+		box_show(box);
+		box_flush(box);
+		phase = 1;
+	} else if (phase == 1) { /* all of them are claimed, and looked at: one batch */
+		if (box->line[VYRE_LIVE_HEAD] - box->first == 40 && ++count == 400)
+			phase = 2;
+	} else if (phase < 2 + 33) {
+		if (!is_answered(box))
+			return;
+		box_cancel(box, box->first + phase++ - 2);
+		box_flush(box);
+		count = 0;
+	} else if (phase == 35 && ++count == 300) {
+		assert_false(is_answered(box));
+		assert_int_equal(with_status(0, 40, VYRE_SLOT_PUBLISHED), 40);
+		box->out[3] = 1;
+		phase = 36;
+	} else if (phase == 36 && is_answered(box)) {
+		box->out[4] = 1;
+		stop(box, 1);
+		phase = 37;
+	}
+}
+
+static void a_request_without_room_waits(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		box_open(box, text, (struct box_params){.slots = 64, .lanes = 64, .first = 0xFFFFFFE0});
+		phase = count = 0;
+		box->host_turn = cancel_running;
+		box_run(box, 2, seed);
+		assert_int_equal(phase, 37);
+		for (uint32_t i = 0; i < 40; i++)
+			box_is_done(box, slot[i], i < 39 ? 3 : 4);
+		box_is_drained(box);
+		box_close(box);
+	}
+}
+
+/* ---- who polls --------------------------------------------------------------------------------------------------------- */
+
+/* Two workgroups: one is held by a slot; the poller takes what nobody else does, and is held too; the first one goes on,
+ * and must poll, else what comes then is never seen. */
+static void hold_both(struct box *box)
+{
+	if (phase == 0) {
+		slot[0] = BOX_PUT(box, 0x102, 0, 3);
+		box_show(box);
+		phase = 1;
+	} else if (phase == 1 && box->line[VYRE_LIVE_HEAD] - box->first == 1) {
+		slot[1] = BOX_PUT(box, 0x100, 0, 5, 1);
+		slot[2] = BOX_PUT(box, 0x102, 0, 4);
+		box_show(box);
+		phase = 2;
+	} else if (phase == 2 && *slot[1] == VYRE_SLOT_DONE) {
+		box->out[3] = 1;
+		phase = 3;
+	} else if (phase == 3 && *slot[0] == VYRE_SLOT_DONE) {
+		slot[3] = BOX_PUT(box, 0x100, 0, 5, 10);
+		box_show(box);
+		phase = 4;
+	} else if (phase == 4 && *slot[3] == VYRE_SLOT_DONE) {
+		assert_int_equal(*slot[2], VYRE_SLOT_PUBLISHED);
+		box->out[4] = 1;
+		stop(box, 1);
+		phase = 5;
+	}
+}
+
+static void somebody_always_polls(void **state)
+{
+	static const uint32_t lanes[] = {1, 4, 32};
+	struct box *box = the_box();
+	(void)state;
+	for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
+		for (uint64_t seed = 0; seed <= 4; seed++) {
+			box_open(box, text,
+				 (struct box_params){.slots = 16, .lanes = lanes[i], .one_lane = lanes[i] == 1});
+			phase = 0;
+			box->host_turn = hold_both;
+			box_run(box, 2, seed);
+			assert_int_equal(phase, 5);
+			assert_int_equal(box->out[5], 11);
+			box_is_drained(box);
+			box_close(box);
+		}
+}
+
 /* ---- ends of a launch -------------------------------------------------------------------------------------------------- */
 
 /* Leaves at once, whatever is published; the next launch goes on. */
@@ -441,8 +544,9 @@ static void nothing_is_lost_between_launches(void **state)
 			box_run(box, shapes[shape].workgroups, seed + launches);
 			assert_int_equal(box->line[VYRE_LIVE_STATE], 4);
 			assert_int_equal(box->line[VYRE_LIVE_AWAY], 1);
-			/* Who published behind its back has been told to wake it. */
-			if (box->live[VYRE_LIVE_HEAD] != box->line[VYRE_LIVE_TAIL])
+			/* Who published or configured behind its back has been told to wake it. */
+			if (box->live[VYRE_LIVE_HEAD] != box->line[VYRE_LIVE_TAIL] ||
+			    box->live[VYRE_LIVE_CONFIG_EPOCH] != box->line[VYRE_LIVE_CONFIG_EPOCH])
 				assert_true(box->saw_away);
 			for (uint32_t n = box_random(box) % 8; n > 0; n--)
 				box_host(box);
@@ -469,7 +573,7 @@ static void a_burst_has_so_many_rounds(void **state)
 				assert_true(launches++ < 200);
 				box_run(box, shapes[shape].workgroups, seed + launches);
 			}
-			slot[i] = BOX_PUT(box, 0x100, i % 3, 6, i);
+			slot[i] = BOX_PUT(box, 0x100 + i % 2, i % 3, 6, i);
 			box_show(box);
 			box_flush(box);
 		}
@@ -480,7 +584,7 @@ static void a_burst_has_so_many_rounds(void **state)
 			assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_ROUNDS], 0);
 			assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_GONE], 0);
 		}
-		assert_int_equal(box->out[6], 39 * 40 / 2);
+		assert_int_equal(box->out[6], 20 * 19);
 		box_is_drained(box);
 		box_close(box);
 	}
@@ -561,6 +665,8 @@ int main(void)
 	    cmocka_unit_test(a_slot_over_quota_is_not_forgotten),
 	    cmocka_unit_test(changes_are_never_missed),
 	    cmocka_unit_test(a_cancelled_slot_ends),
+	    cmocka_unit_test(a_request_without_room_waits),
+	    cmocka_unit_test(somebody_always_polls),
 	    cmocka_unit_test(it_ends_at_once),
 	    cmocka_unit_test(nothing_is_lost_between_launches),
 	    cmocka_unit_test(a_burst_has_so_many_rounds),

@@ -41,7 +41,7 @@ struct box {
 	uint32_t store_count, stored;
 	uint32_t first;	    /* where the counters started */
 	bool torn;	    /* CHECK is stored wrong */
-	bool saw_away;	    /* AWAY, looked at after TAIL was stored last */
+	bool saw_away;	    /* AWAY, looked at after the last store of what a kernel that leaves looks at again */
 	void (*host_turn)(struct box *box); /* what more the host does when it has nothing to store; or NULL */
 	uint32_t turns;
 	uint64_t random;
@@ -139,7 +139,7 @@ static inline void box_store_next(struct box *box)
 {
 	uint32_t *word = box->stores[box->stored].word;
 	*word = box->stores[box->stored++].value;
-	if (word == &box->line[VYRE_LIVE_TAIL])
+	if (word == &box->line[VYRE_LIVE_TAIL] || word == &box->line[VYRE_LIVE_CONFIG_EPOCH])
 		box->saw_away = box->line[VYRE_LIVE_AWAY] != 0;
 }
 
