@@ -316,20 +316,34 @@ static LLVMValueRef reduce_warp(struct lower *l, const struct reduction *r, LLVM
 
 /* ---- between warps ----------------------------------------------------------------------------------------------------- */
 
+static uint32_t round_up_to_power(uint32_t n)
+{
+	uint32_t power = 1;
+	while (power < n)
+		power *= 2;
+	return power;
+}
+
+/* Slots of a half of `scratch`: a power of two, for the halves to take turns by one bit of an index. */
+static uint32_t half_slots(const struct lower *l)
+{
+	return round_up_to_power(warps(l));
+}
+
 /* The half of `scratch` whose turn it is: an index of a slot. */
 static LLVMValueRef take_half(struct lower *l)
 {
 	LLVMValueRef half = LLVMBuildLoad2(l->b, l->i32, l->meet.turn, "");
-	LLVMBuildStore(l->b, LLVMBuildXor(l->b, half, lower_u32(l, MEET_WARP), ""), l->meet.turn);
+	LLVMBuildStore(l->b, LLVMBuildXor(l->b, half, lower_u32(l, half_slots(l)), ""), l->meet.turn);
 	return half;
 }
 
 static void need_scratch(struct lower *l)
 {
-	uint32_t bytes = 2 * MEET_WARP * SLOT_BYTES;
+	uint32_t slots = 2 * half_slots(l), bytes = slots * SLOT_BYTES;
 	if (l->meet.scratch)
 		return;
-	l->meet.scratch = nvptx_shared(l, l->i64, 2 * MEET_WARP, bytes, "#scratch");
+	l->meet.scratch = nvptx_shared(l, l->i64, slots, bytes, "#scratch");
 	l->meet.bytes += bytes;
 	l->meet.turn = LLVMBuildAlloca(l->entry_b, l->i32, "turn");
 	LLVMBuildStore(l->entry_b, lower_u32(l, 0), l->meet.turn);
@@ -352,14 +366,6 @@ static void store_slot_if(struct lower *l, LLVMValueRef condition, LLVMValueRef 
 			 type == l->i64 || type == l->f64 ? 8 : 4);
 	LLVMBuildBr(l->b, after);
 	lower_at(l, after);
-}
-
-static uint32_t round_up_to_power(uint32_t n)
-{
-	uint32_t power = 1;
-	while (power < n)
-		power *= 2;
-	return power;
 }
 
 /* All warps are whole: each reduces the values of all warps for itself. Lane k takes value k modulo a power of two; where
