@@ -60,7 +60,8 @@ static unsigned run_twice(const struct conform_file *file, struct blob_run *on, 
 		conform_start(file, &run);
 		CHECK(run_on_device(on, &run, message), "%s: %s", who, message);
 		failures += conform_check(file, &run, who);
-		failures += conform_compare(file, want, &run, who);
+		if (!want->fault[0]) /* how far the other lanes got by the time of a program's trap, nothing says */
+			failures += conform_compare(file, want, &run, who);
 		conform_finish(&run);
 	}
 	return failures;

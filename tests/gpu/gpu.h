@@ -65,11 +65,12 @@ void gpu_expect_equal(const char *file, int line, const char *what, uint64_t hav
 
 /* ---- a blob's set on the device ---------------------------------------------------------------------------------------- */
 
-enum { GPU_BUFFERS = 8, GPU_SECOND = 1000000000 };
+enum { GPU_USUAL_SLOTS = 2000000, GPU_BUFFERS = 8, GPU_SECOND = 1000000000 };
 #define GPU_SECONDS(n) ((uint64_t)(n)*GPU_SECOND)
 
 struct gpu_rig {
 	struct vyre_device *device;
+	bool shares_device; /* it is another rig's */
 	struct vyre_blob *blob;
 	struct vyre_kernel *kernel;
 	struct vyre_ring *ring;
@@ -84,9 +85,11 @@ struct gpu_rig {
 
 struct vyre_device *gpu_open_device(const struct gpu_options *options);
 struct vyre_blob *gpu_open_blob(const struct gpu_options *options, const char *name);
-/* Device, blob, the listed buffers, kernel of a unit (NULL = the only one). */
-void gpu_rig_open(struct gpu_rig *rig, const struct gpu_options *options, const char *blob, const char *unit,
-		  const struct gpu_buffer *buffers);
+/* Device (NULL = one of its own), blob, the listed buffers, kernel of a unit (NULL = the only one). */
+void gpu_rig_open(struct gpu_rig *rig, const struct gpu_options *options, struct vyre_device *device, const char *blob,
+		  const char *unit, const struct gpu_buffer *buffers);
+/* A test's own number of turns, where --slots asks for fewer than usual: a tenth of it at least. */
+uint32_t gpu_turns(const struct gpu_options *options, uint32_t usual);
 /* params.kernel is the rig's; first_position 0 becomes one just below the counters' end. */
 void gpu_rig_start(struct gpu_rig *rig, struct vyre_ring_params params);
 /* Stops with everything done, and closes. */

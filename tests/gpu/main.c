@@ -443,7 +443,7 @@ static const char *read_arguments(int argc, char **argv, struct arguments *a)
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {
-	    .gpu = {.device = "cuda", .slots = 2000000}, .only = "", .date = "", .driver = "", .patience = 1};
+	    .gpu = {.device = "cuda", .slots = GPU_USUAL_SLOTS}, .only = "", .date = "", .driver = "", .patience = 1};
 	uint32_t counts[OUTCOMES] = {0};
 	const char *wrong = read_arguments(argc, argv, &arguments);
 

@@ -52,14 +52,22 @@ struct vyre_blob *gpu_open_blob(const struct gpu_options *options, const char *n
 	return blob;
 }
 
-void gpu_rig_open(struct gpu_rig *rig, const struct gpu_options *options, const char *blob, const char *unit,
-		  const struct gpu_buffer *buffers)
+uint32_t gpu_turns(const struct gpu_options *options, uint32_t usual)
+{
+	uint64_t turns = usual * options->slots / GPU_USUAL_SLOTS;
+
+	return turns > usual ? usual : turns < usual / 10 ? usual / 10 : (uint32_t)turns;
+}
+
+void gpu_rig_open(struct gpu_rig *rig, const struct gpu_options *options, struct vyre_device *device, const char *blob,
+		  const char *unit, const struct gpu_buffer *buffers)
 {
 	struct vyre_binding bindings[GPU_BUFFERS];
 	struct vyre_kernel_params params = {.unit = unit, .bindings = bindings};
 
 	memset(rig, 0, sizeof *rig);
-	rig->device = gpu_open_device(options);
+	rig->shares_device = device != NULL;
+	rig->device = device ? device : gpu_open_device(options);
 	rig->blob = gpu_open_blob(options, blob);
 	for (uint32_t i = 0; buffers[i].name; i++) {
 		struct gpu_buffer *b = &rig->buffers[i];
@@ -99,7 +107,8 @@ void gpu_rig_close(struct gpu_rig *rig)
 	vyre_kernel_destroy(rig->kernel);
 	for (uint32_t i = 0; i < GPU_BUFFERS && rig->buffers[i].name; i++)
 		OK(vyre_buffer_destroy(rig->device, rig->buffers[i].buffer));
-	vyre_device_close(rig->device);
+	if (!rig->shares_device)
+		vyre_device_close(rig->device);
 	vyre_blob_close(rig->blob);
 }
 

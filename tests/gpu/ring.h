@@ -19,7 +19,8 @@ enum {
 /* Order of the rig's buffers. */
 enum { RING_MARKS, RING_SUMS, RING_GATE, RING_HERE };
 
-static inline void ring_open(struct gpu_rig *rig, const struct gpu_options *options, uint64_t marks)
+static inline void ring_open_on(struct gpu_rig *rig, const struct gpu_options *options, struct vyre_device *device,
+				uint64_t marks)
 {
 	const struct gpu_buffer buffers[] = {{.name = "marks", .words = marks},
 					     {.name = "sums", .words = 16},
@@ -27,7 +28,12 @@ static inline void ring_open(struct gpu_rig *rig, const struct gpu_options *opti
 					     {.name = "here", .words = 16, .map = GPU_MAPPED},
 					     {.name = NULL}};
 
-	gpu_rig_open(rig, options, "sets/ring.vyb", "ring", buffers);
+	gpu_rig_open(rig, options, device, "sets/ring.vyb", "ring", buffers);
+}
+
+static inline void ring_open(struct gpu_rig *rig, const struct gpu_options *options, uint64_t marks)
+{
+	ring_open_on(rig, options, NULL, marks);
 }
 
 static inline void ring_open_gate(struct gpu_rig *rig, uint32_t gate)

@@ -201,7 +201,7 @@ void gpu_test_sizes(const struct gpu_options *options)
 {
 	static const uint32_t sizes[] = {2, 4, 32, 256, 4096, 65536};
 
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes && sizes[i] <= options->slots; i++)
 		for (uint32_t workers = 1; workers <= 3; workers += 2)
 			run_size(options, sizes[i], workers);
 }

@@ -106,13 +106,19 @@ void gpu_test_stop(const struct gpu_options *options)
 
 /* ---- several rings ------------------------------------------------------------------------------------------------------ */
 
-enum { RINGS = 3, RING_SLOTS = 30000, RING_BATCH = 25 };
+enum { RINGS = 3, RING_BATCH = 25, RING_BATCHES = 1200, RING_SLOTS = RING_BATCH * RING_BATCHES };
+
+struct ring_user {
+	struct gpu_rig *rig;
+	uint32_t slots;
+};
 
 static void *use_ring(void *argument)
 {
-	struct gpu_rig *rig = argument;
+	const struct ring_user *user = argument;
+	struct gpu_rig *rig = user->rig;
 
-	for (uint32_t next = 0; next < RING_SLOTS; next += RING_BATCH) {
+	for (uint32_t next = 0; next < user->slots; next += RING_BATCH) {
 		struct vyre_slot slots[RING_BATCH];
 		vyre_ticket tickets[RING_BATCH];
 
@@ -127,21 +133,27 @@ static void *use_ring(void *argument)
 
 void gpu_test_rings(const struct gpu_options *options)
 {
+	struct vyre_device *device = gpu_open_device(options);
 	struct gpu_rig rigs[RINGS];
+	struct ring_user users[RINGS];
 	pthread_t threads[RINGS];
+	uint32_t slots = gpu_turns(options, RING_BATCHES) * RING_BATCH;
 
 	for (uint32_t i = 0; i < RINGS; i++) {
-		ring_open(&rigs[i], options, RING_SLOTS);
+		ring_open_on(&rigs[i], options, device, RING_SLOTS);
 		gpu_rig_start(&rigs[i], (struct vyre_ring_params){.slots = 64u << i, .workers = 1 + i % 2});
 	}
-	for (uint32_t i = 0; i < RINGS; i++)
-		EQUAL(pthread_create(&threads[i], NULL, use_ring, &rigs[i]), 0);
+	for (uint32_t i = 0; i < RINGS; i++) {
+		users[i] = (struct ring_user){&rigs[i], slots};
+		EQUAL(pthread_create(&threads[i], NULL, use_ring, &users[i]), 0);
+	}
 	for (uint32_t i = 0; i < RINGS; i++)
 		pthread_join(threads[i], NULL);
 	for (uint32_t i = 0; i < RINGS; i++)
-		ring_check_marks(&rigs[i], RING_SLOTS, 1);
+		ring_check_marks(&rigs[i], slots, 1);
 	for (uint32_t i = 0; i < RINGS; i++)
 		gpu_rig_end(&rigs[i]);
+	vyre_device_close(device);
 }
 
 /* ---- beside ------------------------------------------------------------------------------------------------------------- */
@@ -176,14 +188,15 @@ static void work_beside(struct gpu_rig *rig, uint32_t round)
 void gpu_test_beside(const struct gpu_options *options)
 {
 	struct gpu_rig rig;
+	struct ring_user user = {&rig, gpu_turns(options, RING_BATCHES) * RING_BATCH};
 	pthread_t thread;
 
 	ring_open(&rig, options, RING_SLOTS);
 	gpu_rig_start(&rig, (struct vyre_ring_params){.slots = 256, .workers = 1, .idle_ns = VYRE_FOREVER});
-	EQUAL(pthread_create(&thread, NULL, use_ring, &rig), 0);
+	EQUAL(pthread_create(&thread, NULL, use_ring, &user), 0);
 	for (uint32_t round = 0; round < BESIDE_ROUNDS; round++)
 		work_beside(&rig, round);
 	pthread_join(thread, NULL);
-	ring_check_marks(&rig, RING_SLOTS, 1);
+	ring_check_marks(&rig, user.slots, 1);
 	gpu_rig_end(&rig);
 }

@@ -88,8 +88,8 @@ void gpu_test_masks(const struct gpu_options *options)
 	ring_open(&rig, options, 2 * ROUNDS + ROUNDS / BURST_EVERY * BURST + BURST);
 	gpu_rig_start(&rig, (struct vyre_ring_params){.slots = 256, .workers = 2, .tenants = 2});
 	OK(vyre_publisher_create(rig.ring, 1, &masked));
-	uint32_t next = 2 * ROUNDS;
-	for (uint32_t i = 0; i < ROUNDS; i++) {
+	uint32_t rounds = gpu_turns(options, ROUNDS), next = 2 * rounds;
+	for (uint32_t i = 0; i < rounds; i++) {
 		struct vyre_slot burst[BURST];
 		vyre_ticket held, free_one;
 		uint32_t n = i % BURST_EVERY ? 0 : BURST;

@@ -90,7 +90,7 @@ void gpu_test_stream(const struct gpu_options *options)
 	struct vyre_stream *stream;
 	int fd = make_file();
 
-	gpu_rig_open(&rig, options, "sets/stream.vyb", NULL, buffers);
+	gpu_rig_open(&rig, options, NULL, "sets/stream.vyb", NULL, buffers);
 	gpu_rig_start(&rig, (struct vyre_ring_params){.slots = 64, .workers = 2});
 	OK(vyre_stream_create(&(struct vyre_stream_params){.publisher = rig.publisher,
 							   .buffer = rig.buffers[0].buffer,

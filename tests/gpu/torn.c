@@ -103,7 +103,7 @@ static void run_torn(const struct gpu_options *options, uint32_t slots, uint32_t
 	struct torn_share shares[MOST_PUBLISHERS];
 	pthread_t threads[MOST_PUBLISHERS], configurer;
 
-	gpu_rig_open(&torn.rig, options, "sets/torn.vyb", NULL, buffers);
+	gpu_rig_open(&torn.rig, options, NULL, "sets/torn.vyb", NULL, buffers);
 	gpu_rig_start(&torn.rig, (struct vyre_ring_params){.slots = slots, .workers = workers, .tenants = TENANTS});
 	for (uint32_t k = 0; k < 2; k++)
 		OK(vyre_publisher_create(torn.rig.ring, k, &torn.by_tenant[k]));
