@@ -448,6 +448,7 @@ int vyre_ring_is_lost(const struct vyre_ring *ring)
 
 void vyre_ring_lose(struct vyre_ring *ring)
 {
+	__atomic_store_n(&ring->live[VYRE_LIVE_STOP], 2, __ATOMIC_SEQ_CST); /* should anything run after all */
 	if (__atomic_exchange_n(&ring->lost, 1, __ATOMIC_SEQ_CST) == 0)
 		vyre_log(VYRE_LOG_ERROR, "the device of a ring was lost: %s", vyre_last_error());
 	vyre_ring_notify(ring);

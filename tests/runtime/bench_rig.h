@@ -18,6 +18,9 @@
 #include "vyre.h"
 
 enum { BENCH_MARKS = 1 << 16, BENCH_GATES = 16 };
+#ifndef BENCH_DEVICE
+#define BENCH_DEVICE "cpu"
+#endif
 
 struct bench {
 	struct vyre_device *device;
@@ -40,7 +43,7 @@ static inline void bench_open_blob(struct bench *b, uint8_t *bytes, uint64_t siz
 	memset(b, 0, sizeof(*b));
 	assert_int_equal(vyre_blob_open(bytes, size, &b->blob), VYRE_OK);
 	free(bytes);
-	assert_int_equal(vyre_device_open("cpu", &b->device), VYRE_OK);
+	assert_int_equal(vyre_device_open(BENCH_DEVICE, &b->device), VYRE_OK);
 	assert_int_equal(vyre_buffer_create(b->device, 4 * marks, &b->marks), VYRE_OK);
 	assert_int_equal(vyre_buffer_create(b->device, 4 * BENCH_GATES, &b->gate), VYRE_OK);
 	assert_int_equal(vyre_buffer_map(b->device, b->marks, &map), VYRE_OK);
