@@ -148,6 +148,7 @@ static void mask_and_unmask(struct box *box)
 			break;
 		assert_int_equal(with_status(0, 12, VYRE_SLOT_REQUEUE), 6);
 		assert_int_equal(with_status(0, 12, VYRE_SLOT_DONE), 6);
+		assert_int_equal(box->line[VYRE_LIVE_TENANT_RETIRED] - box->first, 6);
 		count = box->turns;
 		phase = 2;
 		break;
@@ -383,7 +384,7 @@ static void cancel_running(struct box *box)
 		box_cancel(box, box->first + phase++ - 2);
 		box_flush(box);
 		count = 0;
-	} else if (phase == 35 && ++count == 300) {
+	} else if (phase == 35 && ++count == 3000) {
 		assert_false(is_answered(box));
 		assert_int_equal(with_status(0, 40, VYRE_SLOT_PUBLISHED), 40);
 		box->out[3] = 1;
@@ -559,6 +560,16 @@ static void nothing_is_lost_between_launches(void **state)
 	assert_true(idle_ends > SHAPES * 8);
 }
 
+/* One launch of a few rounds, and what must stand as it did before. */
+static void burst(struct box *box, size_t shape, uint64_t seed)
+{
+	box_run(box, shapes[shape].workgroups, seed);
+	assert_int_equal(box->line[VYRE_LIVE_AWAY], 0);
+	assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_ROUNDS], 0);
+	assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_GONE], 0);
+}
+
+/* Slots that the poller does not run itself are among them: another workgroup goes on counting. */
 static void a_burst_has_so_many_rounds(void **state)
 {
 	struct box *box = the_box();
@@ -569,21 +580,16 @@ static void a_burst_has_so_many_rounds(void **state)
 		open_shape(box, shape, 16, 0xFFFFFFF8);
 		box->launch[VYRE_LAUNCH_ROUND_LIMIT] = 6;
 		for (uint32_t i = 0; i < 40; i++) {
-			while (!box_has_room(box) || !box_is_free(box, box->tail)) {
-				assert_true(launches++ < 200);
-				box_run(box, shapes[shape].workgroups, seed + launches);
-			}
+			assert_true(box_has_room(box) && box_is_free(box, box->tail));
 			slot[i] = BOX_PUT(box, 0x100 + i % 2, i % 3, 6, i);
 			box_show(box);
 			box_flush(box);
+			while (i % 4 == 3 && box->line[VYRE_LIVE_RETIRED] != box->tail) {
+				assert_true(launches++ < 200);
+				burst(box, shape, seed + launches);
+			}
 		}
-		while (box->line[VYRE_LIVE_RETIRED] != box->tail) {
-			assert_true(launches++ < 200);
-			box_run(box, shapes[shape].workgroups, seed + launches);
-			assert_int_equal(box->line[VYRE_LIVE_AWAY], 0);
-			assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_ROUNDS], 0);
-			assert_int_equal(box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_GONE], 0);
-		}
+		assert_in_range(launches, 10, 100);
 		assert_int_equal(box->out[6], 20 * 19);
 		box_is_drained(box);
 		box_close(box);

@@ -32,6 +32,13 @@ static const char mixed_text[] =
     "    if after == 1 { trap(seen[0] * 100 / lanes + code) }\n"
     "    result(0, broadcast(seen[0], 0) / lanes)\n"
     "  }\n"
+    "  op some = 0x104 (code: u32, at: u32) by workgroup {\n"
+    "    if lane % 3 == 1 { trap(code + lane) }\n"
+    "    barrier\n"
+    "    let left = reduce_add(u32(1))\n"
+    "    if lane == 0 { atomic_add(out[at], left) }\n"
+    "    result(0, left)\n"
+    "  }\n"
     "  op who = 21 (at: u32) by workgroup {\n"
     "    if lane == 0 { log(3, at, tenant) }\n"
     "    result(0, slot)\n"
@@ -122,6 +129,7 @@ static void wide_slots_end_as_they_should(void **state)
 			uint32_t *early = BOX_PUT(box, 0x102, 1, 5, 6, 7);
 			uint32_t *traps = BOX_PUT(box, 0x103, 2, 44, 0), *later = BOX_PUT(box, 0x103, 2, 45, 1);
 			uint32_t *fine = BOX_PUT(box, 0x103, 2, 45, 2);
+			uint32_t *some = BOX_PUT(box, 0x104, 1, 300, 7), lanes = shapes[shape].lanes;
 			uint32_t *who = BOX_PUT(box, 21, 2, 3, 0, 0, 500);
 			uint32_t *add = BOX_PUT(box, 0x100, 0, 9, 8);
 			box_show(box);
@@ -136,13 +144,18 @@ static void wide_slots_end_as_they_should(void **state)
 			box_is_fault(traps, VYRE_FAULT_TRAP, 44);
 			box_is_fault(later, VYRE_FAULT_TRAP, 145);
 			box_is_done(box, fine, 1);
+			if (lanes > 1) /* the lowest of those that trapped; the others went on */
+				box_is_fault(some, VYRE_FAULT_TRAP, 301);
+			else
+				box_is_done(box, some, 1);
+			assert_int_equal(box->out[7], lanes - (lanes + 1) / 3);
 			box_is_done(box, who, (uint32_t)(who - box->ring) / VYRE_SLOT_WORDS);
 			assert_int_equal(who[VYRE_SLOT_WORD_ARG0 + 1], 21000 + 20 + VYRE_PRIORITY_NORMAL);
 			assert_int_equal(who[VYRE_SLOT_WORD_ARG0 + 2], 503);
 			box_is_done(box, add, 9);
 			assert_int_equal(box->debug[0], 4);
 			assert_int_equal(box->control[VYRE_CONTROL_METRICS + 21], 1);
-			assert_int_equal(box->control[VYRE_CONTROL_FAULT_COUNT], 2);
+			assert_int_equal(box->control[VYRE_CONTROL_FAULT_COUNT], lanes > 1 ? 3 : 2);
 			box_is_drained(box);
 			box_close(box);
 		}
