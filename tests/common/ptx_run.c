@@ -171,7 +171,8 @@ static bool launch(struct ptx_run *run, uint32_t unit, const uint32_t workgroups
 				 .step_limit = step_limit,
 				 .ranges = bound->ranges,
 				 .range_count = bound->count + 1,
-				 .careful = true};
+				 .careful = true,
+				 .late = seed & 1};
 	if (!how.entry)
 		return fail(run, "no entry %s", run->slice.symbols[unit - 1]);
 	memcpy(how.grid, workgroups, sizeof how.grid);

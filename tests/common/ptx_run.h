@@ -2,7 +2,7 @@
  * buffers and slots, so that a test can put the two beside each other. Nothing of the loader takes part.
  *
  * Every buffer is copied to memory of exactly its size, which is all that the kernel may touch; const buffers are read-only
- * there. Registers that nobody wrote are errors. */
+ * there. Registers that nobody wrote are errors; with an odd seed, stores that nothing orders arrive late. */
 #ifndef VYRE_TESTS_PTX_RUN_H
 #define VYRE_TESTS_PTX_RUN_H
 #include "codegen/codegen.h"

@@ -5,7 +5,7 @@
  *
  * Sets run by the live feed through a mailbox, with as many lanes as their ops by workgroup(N) ask for, or a number that
  * changes from file to file. The scheduler reaches pinned memory with system scope and without read-modify-writes, or the
- * stand-in complains; a handler may do to a stream buffer what it likes, so files that have one are not held to it. Left out,
+ * stand-in complains; a handler may do to a stream buffer what it likes, so files that have one are not held to it. What a kernel stores without order arrives late. Left out,
  * and counted: sets that suspend or spawn, which this feed does not have, and those whose ops are of several widths.
  */
 #include <dlfcn.h>
@@ -86,12 +86,13 @@ int main(int argc, char **argv)
 						.lanes = lanes[i % 3]}};
 		struct conform_file file;
 		struct conform_run run;
-		char message[CONFORM_MESSAGE] = "";
+		char message[CONFORM_MESSAGE] = "", text[64];
 		if (!conform_open(&file, argv[i])) {
 			counts[1]++;
 			continue;
 		}
-		plan(has_stream(file.module) ? "" : "system=1");
+		snprintf(text, sizeof text, "system=%d,careful=1,late=1,seed=%d", !has_stream(file.module), i);
+		plan(text);
 		conform_start(&file, &run);
 		bool ran = run_on_cuda(&b, &run, message);
 		unsigned outcome = ran ? conform_check(&file, &run, "cuda") != 0 : b.left_out ? 2 : 1;

@@ -32,6 +32,8 @@
 	X(cooperate, 1, "workgroups can be launched together") \
 	X(seed, 1, "of the order in which lanes of PTX run") \
 	X(system, 0, "PTX reaches pinned memory as a GPU behind PCIe should: system scope, no read-modify-write") \
+	X(careful, 0, "PTX that reads a register nobody wrote is an error") \
+	X(late, 0, "what PTX stores arrives late and in any order, where nothing orders it (tests/ptx/ptx_late.c)") \
 	X(pageable, 0, "copies of pageable memory are no mistake")
 
 /* Before native code: what a cubin says of its entries. The ELF image follows the rows. */

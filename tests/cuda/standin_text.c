@@ -120,6 +120,8 @@ void standin_run_text(struct standin_kernel *kernel)
 	    .threads = places,
 	    .ranges = ranges,
 	    .range_count = range_count,
+	    .careful = standin_property(PROPERTY_careful) != 0,
+	    .late = standin_property(PROPERTY_late) != 0,
 	    .stop = standin_lost_word(),
 	};
 	struct ptx_result *result = malloc(sizeof(*result));

@@ -299,6 +299,53 @@ static void residence(void **state)
 	rig_close(&rig);
 }
 
+/* A flag behind a word: found without the word when nothing orders the two, and never when something does. */
+static void late_stores(void **state)
+{
+	static const struct {
+		const char *publish;
+		bool in_order;
+	} rows[] = {
+	    {"st.global.b64 [%out], 7; st.relaxed.gpu.global.b64 [%out+8], 1;", false},
+	    {"st.global.b64 [%out], 7; st.volatile.global.b64 [%out+8], 1;", false},
+	    {"st.global.b64 [%out], 7; red.relaxed.gpu.global.add.u64 [%out+8], 1;", false},
+	    {"st.global.b64 [%out], 7; st.release.gpu.global.b64 [%out+8], 1;", true},
+	    {"st.global.b64 [%out], 7; fence.acq_rel.gpu; st.relaxed.gpu.global.b64 [%out+8], 1;", true},
+	    {"st.global.b64 [%out], 7; atom.release.gpu.global.exch.b64 %d3, [%out+8], 1;", true},
+	    {"st.global.b64 [%out], 5; st.global.b64 [%out], 7; ld.global.b64 %d3, [%out]; st.release.gpu.global.b64 "
+	     "[%out+8], 1;",
+	     true},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char body[1024];
+		unsigned missed = 0;
+		snprintf(body, sizeof body,
+			 "setp.ne.u32 %%p1, %%g, 0; @%%p1 bra $publish;\n$wait: ld.acquire.gpu.global.b64 %%d1, "
+			 "[%%out+8]; setp.eq.u64 %%p2, %%d1, 0;\n"
+			 "@%%p2 bra $wait; ld.global.b64 %%d2, [%%out]; st.global.b64 [%%out+16], %%d2; bra "
+			 "$out;\n$publish: %s\n"
+			 "mov.b32 %%w1, 0;\n$stay: add.u32 %%w1, %%w1, 1; setp.lt.u32 %%p3, %%w1, 500; @%%p3 bra "
+			 "$stay;\n$out:",
+			 rows[i].publish);
+		for (uint64_t seed = 0; seed < 100; seed++) {
+			struct rig rig;
+			if (!rig_open(&rig, "", body))
+				fail_msg("%s: %s", body, rig.message);
+			rig.launch.grid[0] = 2;
+			rig.launch.late = true;
+			rig.launch.seed = seed;
+			if (!ptx_launch(&rig.launch, &rig.result))
+				fail_msg("%s", rig.result.message);
+			missed += rig.out[2] != 7;
+			assert_int_equal(rig.out[0], 7);
+			rig_close(&rig);
+		}
+		if (rows[i].in_order ? missed != 0 : missed == 0)
+			fail_msg("%s: %u of 100", rows[i].publish, missed);
+	}
+}
+
 static int stop_flag;
 
 static void *raise_flag(void *user)
@@ -373,9 +420,16 @@ static void bounds_of_a_launch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(barriers),		  cmocka_unit_test(wrong_barriers), cmocka_unit_test(warps),
-	    cmocka_unit_test(wrong_warps),	  cmocka_unit_test(seeds),	    cmocka_unit_test(independent_lanes),
-	    cmocka_unit_test(workgroups),	  cmocka_unit_test(residence),	    cmocka_unit_test(stops),
+	    cmocka_unit_test(barriers),
+	    cmocka_unit_test(wrong_barriers),
+	    cmocka_unit_test(warps),
+	    cmocka_unit_test(wrong_warps),
+	    cmocka_unit_test(seeds),
+	    cmocka_unit_test(independent_lanes),
+	    cmocka_unit_test(workgroups),
+	    cmocka_unit_test(residence),
+	    cmocka_unit_test(stops),
+	    cmocka_unit_test(late_stores),
 	    cmocka_unit_test(bounds_of_a_launch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,7 @@ struct ptx_launch {
 	unsigned range_count;
 	const int *stop; /* nonzero (written with __atomic_store_n by anybody): end the launch; or NULL */
 	bool careful;	 /* reading a register that nobody wrote is an error; slower */
+	bool late;	 /* stores that nothing orders arrive late and in any order (ptx_late.c); slower */
 };
 
 enum ptx_outcome { PTX_ENDED, PTX_STOPPED, PTX_ERROR };

@@ -183,6 +183,13 @@ struct ptx_frame {
 	const struct ptx_call *site;
 };
 
+enum { PTX_LATE_STORES = 8 };
+struct ptx_late_store {
+	uint8_t *at;
+	uint64_t value;
+	uint8_t width;
+};
+
 struct ptx_lane {
 	struct ptx_frame *frame;
 	uint32_t pc;
@@ -193,6 +200,8 @@ struct ptx_lane {
 	uint32_t mask;		/* it waits with */
 	uint8_t *local;
 	struct ptx_frame first;
+	struct ptx_late_store late[PTX_LATE_STORES]; /* oldest first */
+	uint8_t late_count;
 };
 
 struct ptx_barrier {
@@ -238,6 +247,14 @@ bool ptx_load(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx
 bool ptx_store(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx_insn *insn);
 bool ptx_atomic(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx_insn *insn);
 uint64_t ptx_generic_base(struct ptx_thread *thread, struct ptx_lane *lane, enum ptx_space space, uint64_t *bytes);
+
+void ptx_store_now(void *at, unsigned width, uint64_t value);
+
+/* ptx_late.c: all of a lane's stores arrive; one of them; those to some bytes; a new one. */
+void ptx_late_all(struct ptx_lane *lane);
+void ptx_late_some(struct ptx_thread *thread, struct ptx_lane *lane);
+void ptx_late_at(struct ptx_lane *lane, const void *at, unsigned bytes);
+void ptx_late_store(struct ptx_thread *thread, struct ptx_lane *lane, void *at, unsigned width, uint64_t value);
 
 /* ptx_meet.c: the lane has come to a barrier or a .sync; it waits, or everybody goes on. */
 bool ptx_arrive_barrier(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx_insn *insn);

@@ -223,6 +223,8 @@ static bool step(struct ptx_thread *thread, struct ptx_group *group)
 	thread->group = group;
 	if (!ptx_run_lane(thread, &group->lanes[group->ready[which]], budget))
 		return false;
+	if (thread->launch->late && !(random >> 50 & 3)) /* one of anybody's: also of those that wait or spin */
+		ptx_late_some(thread, &group->lanes[(random >> 8 & UINT32_MAX) % group->count]);
 	if (!group->ready_count && group->exited < group->count) {
 		tell_places(thread, group, "is stuck, every lane waits");
 		return false;

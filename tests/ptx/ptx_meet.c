@@ -131,6 +131,7 @@ bool ptx_arrive_barrier(struct ptx_thread *thread, struct ptx_lane *lane, const 
 	if (!barrier->in_use || insn->mode != PTX_BAR_ARRIVE)
 		barrier->mode = insn->mode;
 	barrier->in_use = true;
+	ptx_late_all(lane);
 	barrier->expected = (uint32_t)count;
 	barrier->arrived++;
 	barrier->warps[lane->index / PTX_WARP] |= 1u << (lane->index % PTX_WARP);
@@ -345,6 +346,8 @@ bool ptx_arrive_warp(struct ptx_thread *thread, struct ptx_lane *lane, const str
 	lane->mask = (uint32_t)lane->frame->slots[insn->e];
 	if (!(lane->mask >> bit & 1))
 		return ptx_fail_at(thread, lane, insn, "a mask, %#x, without the lane that executes it", lane->mask);
+	if (insn->mode == PTX_WARP_BAR)
+		ptx_late_all(lane);
 	ptx_lane_unready(thread->group, lane, PTX_LANE_AT_WARP);
 	if (warp_complete(thread, lane, &there, &failed))
 		release_warp(thread, lane->index / PTX_WARP, there);
@@ -358,6 +361,7 @@ bool ptx_lane_exit(struct ptx_thread *thread, struct ptx_lane *lane)
 	struct ptx_group *group = thread->group;
 	uint32_t first = lane->index / PTX_WARP * PTX_WARP, there;
 	bool failed = false;
+	ptx_late_all(lane);
 	ptx_lane_unready(group, lane, PTX_LANE_EXITED);
 	group->exited++;
 	for (uint32_t id = 0; id < 16; id++)

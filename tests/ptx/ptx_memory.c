@@ -168,10 +168,8 @@ static uint64_t load_one(const void *at, unsigned width, bool acquire)
 	}
 }
 
-static void store_one(void *at, unsigned width, uint64_t value, bool release)
+void ptx_store_now(void *at, unsigned width, uint64_t value)
 {
-	if (release)
-		__atomic_thread_fence(__ATOMIC_RELEASE);
 	switch (width) {
 	case 1:
 		__atomic_store_n((uint8_t *)at, (uint8_t)value, __ATOMIC_RELAXED);
@@ -188,6 +186,19 @@ static void store_one(void *at, unsigned width, uint64_t value, bool release)
 	}
 }
 
+static void store_one(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx_insn *insn, uint8_t *at,
+		      uint64_t value)
+{
+	if (insn->order == PTX_RELEASE) {
+		ptx_late_all(lane);
+		__atomic_thread_fence(__ATOMIC_RELEASE);
+	} else if (thread->launch->late) {
+		ptx_late_store(thread, lane, at, insn->width, value);
+		return;
+	}
+	ptx_store_now(at, insn->width, value);
+}
+
 /* LLVM reads three elements of an aligned array as four: what lies behind the end, in the vector's own 16 bytes, is read and
  * not used. Such elements are bits that nobody may use. */
 static bool load_past_end(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx_insn *insn,
@@ -198,6 +209,7 @@ static bool load_past_end(struct ptx_thread *thread, struct ptx_lane *lane, cons
 	struct ptx_insn one = *insn;
 	char message[PTX_MESSAGE];
 	one.count = 1;
+	ptx_late_all(lane);
 	if (address & ((uint64_t)insn->width * insn->count - 1))
 		return false;
 	memcpy(message, thread->message, sizeof message);
@@ -223,6 +235,8 @@ bool ptx_load(struct ptx_thread *thread, struct ptx_lane *lane, const struct ptx
 	const uint8_t *at = ptx_translate(thread, lane, insn, address, false);
 	if (!at)
 		return insn->flags & PTX_VECTOR && load_past_end(thread, lane, insn, address);
+	if (lane->late_count)
+		ptx_late_at(lane, at, insn->width * insn->count);
 	if (!(insn->flags & PTX_VECTOR)) {
 		frame->slots[insn->d] = load_one(at, insn->width, insn->order == PTX_ACQUIRE);
 		return true;
@@ -240,12 +254,12 @@ bool ptx_store(struct ptx_thread *thread, struct ptx_lane *lane, const struct pt
 	if (!at)
 		return false;
 	if (!(insn->flags & PTX_VECTOR)) {
-		store_one(at, insn->width, frame->slots[insn->b], insn->order == PTX_RELEASE);
+		store_one(thread, lane, insn, at, frame->slots[insn->b]);
 		return true;
 	}
 	const uint32_t *slots = frame->function->vectors + insn->e;
 	for (unsigned i = 0; i < insn->count; i++)
-		store_one(at + i * insn->width, insn->width, frame->slots[slots[i]], false);
+		store_one(thread, lane, insn, at + i * insn->width, frame->slots[slots[i]]);
 	return true;
 }
 
@@ -314,6 +328,10 @@ bool ptx_atomic(struct ptx_thread *thread, struct ptx_lane *lane, const struct p
 	void *at = ptx_translate(thread, lane, insn, slots[insn->a] + (uint64_t)insn->offset, true);
 	if (!at)
 		return false;
+	if (insn->order >= PTX_RELEASE)
+		ptx_late_all(lane);
+	else
+		ptx_late_at(lane, at, insn->width);
 	slots[insn->d] = insn->width == 2   ? exchange16(at, insn, b, c)
 			 : insn->width == 4 ? exchange32(at, insn, b, c)
 					    : exchange64(at, insn, b, c);
