@@ -23,7 +23,7 @@ void mailbox_device_take(struct vyre_device *device);
 #ifdef VYRE_MAILBOX_CUDA
 #include <dlfcn.h>
 
-#include "standin_blob.h"
+#include "tests/cuda/standin_blob.h"
 
 static inline void *mailbox_standin(const char *name)
 {
