@@ -158,6 +158,7 @@ int main(int argc, char **argv)
 	printf("%u slots from seed %u\n", slots, (unsigned)seed);
 	if (!module || !set_plan(seed)) {
 		printf("no module, or libcuda.so.1 is not the stand-in\n");
+		vyrec_module_destroy(module);
 		return 1;
 	}
 	bool ok = cpu_run_open(&cuda, module, &options);

@@ -46,6 +46,25 @@ const struct ptx_symbol *ptx_symbol_find(struct ptx_parser *p, const struct ptx_
 struct ptx_function *ptx_function_find(struct ptx_parser *p, const struct ptx_token *name);
 void ptx_fixup_add(struct ptx_parser *p, const struct ptx_token *label, uint32_t insn, uint32_t table, uint32_t entry);
 
+const struct ptx_token *ptx_expect_kind(struct ptx_parser *p, enum ptx_token_kind kind);
+/* A new symbol of the innermost scope. */
+struct ptx_symbol *ptx_declare(struct ptx_parser *p, const struct ptx_token *name, enum ptx_symbol_kind kind);
+
+/* ptx_declare.c */
+struct ptx_declaration {
+	const struct ptx_token *name;
+	uint32_t align, element;
+	uint64_t bytes;
+	bool open_ended; /* name[] */
+};
+/* `.align 8 .b8 name[16]`, `.u64 .ptr .global .align 1 name` */
+struct ptx_declaration ptx_read_declaration(struct ptx_parser *p);
+uint64_t ptx_place32(uint32_t *end, const struct ptx_declaration *d); /* its offset; *end moves behind it */
+bool ptx_accept_space(struct ptx_parser *p, enum ptx_space *space);
+/* What follows `.reg`, or the name of a space. */
+void ptx_read_registers(struct ptx_parser *p);
+void ptx_read_variable(struct ptx_parser *p, enum ptx_space space);
+
 /* ptx_decode.c: one instruction with its operands, up to and with the semicolon. */
 void ptx_decode(struct ptx_parser *p);
 
