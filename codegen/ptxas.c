@@ -8,6 +8,7 @@
  * $CUDA_HOME/bin, then /usr/local/cuda/bin. Its version is asked once a process.
  */
 #include <ctype.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -263,7 +264,22 @@ static enum vyrec_ptxas_result judge(int code, const char *words, char *message,
 	first_error(words, message, message_bytes);
 	if (code >= SIGNALLED)
 		snprintf(message, message_bytes, "ptxas ended by signal %d", code - SIGNALLED);
+	else if (!*words)
+		snprintf(message, message_bytes, "ptxas ended with %d and said nothing", code);
 	return is_too_old(words) ? VYREC_PTXAS_TOO_OLD : VYREC_PTXAS_REFUSED;
+}
+
+/* What goes into a blob is a cubin, whatever ended as if it had made one. */
+static enum vyrec_ptxas_result take_output(int fd, uint8_t **cubin, size_t *bytes, char *message, size_t message_bytes)
+{
+	*bytes = 0;
+	*cubin = read_file(fd, bytes);
+	if (*bytes >= SELFMAG && !memcmp(*cubin, ELFMAG, SELFMAG))
+		return VYREC_PTXAS_DONE;
+	snprintf(message, message_bytes, "ptxas ended well, but the %zu bytes that it left are no cubin", *bytes);
+	free(*cubin);
+	*cubin = NULL;
+	return VYREC_PTXAS_REFUSED;
 }
 
 enum vyrec_ptxas_result vyrec_ptxas(struct vyrec_slice *ptx, uint8_t **cubin, size_t *cubin_bytes, char *message,
@@ -284,10 +300,10 @@ enum vyrec_ptxas_result vyrec_ptxas(struct vyrec_slice *ptx, uint8_t **cubin, si
 		snprintf(message, message_bytes, "cannot run %s: %s", path, strerror(errno));
 	char *words = code < 0 ? NULL : (char *)read_file(files.words, &bytes);
 	enum vyrec_ptxas_result result = words ? judge(code, words, message, message_bytes) : VYREC_PTXAS_REFUSED;
-	if (result == VYREC_PTXAS_DONE) {
+	if (result == VYREC_PTXAS_DONE)
+		result = take_output(files.out, cubin, cubin_bytes, message, message_bytes);
+	if (result == VYREC_PTXAS_DONE)
 		read_resources(ptx, words);
-		*cubin = read_file(files.out, cubin_bytes);
-	}
 	free(words);
 	close_files(&files);
 	return result;

@@ -91,7 +91,7 @@ static const char numbers[] = "[ \"$1 $2\" = '-arch=sm_90 -v' ] || exit 3\ngrep 
 			      "ptxas info    : Function properties for vyre_first\n"
 			      "    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n"
 			      "ptxas info    : Used 16 registers, used 1 barriers, 256 bytes smem\n"
-			      "END\nprintf cubin > \"$5\"\n";
+			      "END\nprintf '\\177ELF cubin' > \"$5\"\n";
 
 static void numbers_of_each_entry_are_kept(void **state)
 {
@@ -101,8 +101,8 @@ static void numbers_of_each_entry_are_kept(void **state)
 	pretend(numbers);
 	assert_string_equal(vyrec_ptxas_version(), "9.9.77");
 	assert_true(assemble(VYREC_CUBIN_REQUIRE, &p, &cubin));
-	assert_int_equal(cubin.image_bytes, 5);
-	assert_memory_equal(cubin.image, "cubin", 5);
+	assert_int_equal(cubin.image_bytes, 10);
+	assert_memory_equal(cubin.image, "\177ELF cubin", 10);
 	assert_int_equal(cubin.format, VYRE_FORMAT_CUBIN);
 	assert_int_equal(cubin.unit_count, 2);
 	assert_string_equal(cubin.symbols[1], "vyre_second");
@@ -148,7 +148,7 @@ static void the_unit_at_fault_is_named(void **state)
 {
 	(void)state;
 	pretend("grep -q redux.sync \"$3\" && { echo 'ptxas x, line 1; error   : no reductions today' >&2; exit 1; }\n"
-		"printf cubin > \"$5\"\n");
+		"printf '\\177ELF cubin' > \"$5\"\n");
 	expect_error(VYREC_CUBIN_AUTO, "sm_90 cannot compile second: ptxas: no reductions today");
 }
 
@@ -184,6 +184,18 @@ static void what_cannot_run_is_an_error(void **state)
 	chmod(script, 0700);
 	setenv("VYRE_PTXAS", script, 1);
 	expect_error(VYREC_CUBIN_AUTO, "cannot run ");
+}
+
+static void success_without_a_cubin_is_an_error(void **state)
+{
+	(void)state;
+	pretend("exit 0\n");
+	expect_error(VYREC_CUBIN_AUTO, "ptxas ended well, but the 0 bytes that it left are no cubin");
+	expect_error(VYREC_CUBIN_REQUIRE, "ptxas ended well, but the 0 bytes that it left are no cubin");
+	pretend("echo '// garbage' > \"$5\"\n");
+	expect_error(VYREC_CUBIN_REQUIRE, "the 11 bytes that it left are no cubin");
+	pretend("exit 7\n");
+	expect_error(VYREC_CUBIN_AUTO, "ptxas ended with 7 and said nothing");
 }
 
 static unsigned open_files(void)
@@ -240,6 +252,7 @@ int main(void)
 	    cmocka_unit_test(an_old_one_is_like_none),
 	    cmocka_unit_test(a_crash_is_an_error),
 	    cmocka_unit_test(what_cannot_run_is_an_error),
+	    cmocka_unit_test(success_without_a_cubin_is_an_error),
 	    cmocka_unit_test(no_file_stays_open),
 	    cmocka_unit_test(same_text_same_cubin),
 	};
