@@ -51,6 +51,7 @@ struct lower;
  * family cannot do at this place; NULL in place of a function: everywhere. */
 struct lower_form {
 	const char *symbol;            /* of an entry: a format with the unit's name */
+	const char *claims;            /* LLVM names what belongs to entry NAME NAME<claims><number>; NULL: it does not */
 	unsigned buffer_space, shared_space;
 	bool reads_const_aside;        /* loads from const buffers may go by a path that sees no writes */
 	bool keeps_rolled;             /* loops of unknown length: what comes behind LLVM unrolls them */

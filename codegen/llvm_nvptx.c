@@ -284,6 +284,7 @@ static void nvptx_trap(struct lower *l, LLVMValueRef code, LLVMValueRef detail)
 
 const struct lower_form vyrec_form_nvptx = {
     .symbol = "vyre_%s",
+    .claims = "_param_",
     .buffer_space = GLOBAL,
     .reads_const_aside = true,
     .keeps_rolled = true,

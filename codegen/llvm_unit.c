@@ -5,6 +5,7 @@
  * Invariant: whatever the target cannot do is refused here or in the files beside, with its place, before LLVM's code
  * generator sees it: LLVM answers an impossible request with abort().
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,13 +210,25 @@ static const struct lower_form *const forms[] = {
     [VYREC_FAMILY_NVPTX] = &vyrec_form_nvptx,
 };
 
+/* Could LLVM give the name to a part of another entry? ptxas 13.0 crashes on an entry called as a parameter is. */
+static bool is_claimed(const struct lower_form *form, const char *name)
+{
+	size_t bytes = strlen(name), mark = form->claims ? strlen(form->claims) : 0;
+	size_t stem = bytes;
+	while (stem && isdigit((unsigned char)name[stem - 1]))
+		stem--;
+	return mark && stem < bytes && stem >= mark && !memcmp(name + stem - mark, form->claims, mark);
+}
+
+/* No name of the language has a '$', so what is set apart by one meets nobody. */
 void vyrec_llvm_symbol(const struct vyrec_module *m, const struct vyrec_target *target, vyrec_unit unit, char *name,
 		       size_t bytes)
 {
 	static const char mark[] = "%s";
-	const char *format = forms[target->family]->symbol, *place = strstr(format, mark);
-	snprintf(name, bytes, "%.*s%s%s", (int)(place - format), format, vyrec_name_text(m, m->units[unit].name),
-		 place + strlen(mark));
+	const struct lower_form *form = forms[target->family];
+	const char *place = strstr(form->symbol, mark), *text = vyrec_name_text(m, m->units[unit].name);
+	snprintf(name, bytes, "%.*s%s%s%s", (int)(place - form->symbol), form->symbol, text, place + strlen(mark),
+		 is_claimed(form, text) ? "$" : "");
 }
 
 static void lower_unit(struct lower *l, vyrec_unit unit)

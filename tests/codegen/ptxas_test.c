@@ -241,6 +241,31 @@ static void same_text_same_cubin(void **state)
 	}
 }
 
+/* An entry with the name that LLVM gives to a parameter of another one: ptxas 13.0 crashes on those. */
+static void entries_and_parameters_have_names_of_their_own(void **state)
+{
+	static const char text[] = "program p workgroup(32) {\n  buffer a: u32[]\n  body { a[lane] = lane }\n}\n"
+				   "program p_param_0 workgroup(32) {\n  buffer a: u32[]\n  body { a[lane] = 1 }\n}\n"
+				   "program p_param_ workgroup(32) {\n  body { }\n}\n";
+	struct vyrec_codegen_options options = {.level = 2, .cubin = VYREC_CUBIN_REQUIRE};
+	struct vyrec_slice cubin;
+	struct ptx p;
+	(void)state;
+	assert_true(ptx_make(text, "sm_90", 2, VYREC_POLICY_CHECKED, &p));
+	assert_string_equal(p.slice.symbols[0], "vyre_p");
+	assert_string_equal(p.slice.symbols[1], "vyre_p_param_0$");
+	assert_string_equal(p.slice.symbols[2], "vyre_p_param_");
+	assert_non_null(strstr(ptx_text(&p), ".entry vyre_p_param_0$("));
+	assert_non_null(strstr(ptx_text(&p), "vyre_p_param_0$_param_0"));
+	unsetenv("VYRE_PTXAS");
+	if (ptx_assembler()) {
+		assert_true(vyrec_assemble(p.module, &options, &p.slice, &cubin, &p.diags));
+		assert_true(p.slice.resources[1].registers != 0);
+		vyrec_slice_finish(&cubin);
+	}
+	ptx_finish(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +280,7 @@ int main(void)
 	    cmocka_unit_test(success_without_a_cubin_is_an_error),
 	    cmocka_unit_test(no_file_stays_open),
 	    cmocka_unit_test(same_text_same_cubin),
+	    cmocka_unit_test(entries_and_parameters_have_names_of_their_own),
 	};
 	snprintf(script, sizeof script, "/tmp/vyre-ptxas-%d", (int)getpid());
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
