@@ -86,14 +86,14 @@ static void bind_native(struct native *n)
 	assert_ptr_equal(n->buffers[n->buffer_count - 1].data, box->stamps);
 }
 
-static void open_native(struct native *n, struct box *box, uint32_t workers, uint32_t first)
+static void open_native(struct native *n, struct box *box, uint32_t workers, uint32_t slots, uint32_t first)
 {
 	struct vyrec_diags diags = {0};
 	struct vyrec_codegen_options options = {.level = 2};
 	memset(n, 0, sizeof *n);
 	n->box = box;
 	n->workers = workers;
-	box_open(box, text, (struct box_params){.slots = SLOTS, .first = first, .one_lane = true});
+	box_open(box, text, (struct box_params){.slots = slots, .first = first, .one_lane = true});
 	if (!vyrec_codegen(box->module, vyrec_target_find("x86-64-v2"), &options, &n->slice, &diags) ||
 	    !image_map(&n->slice, &n->image)) {
 		vyrec_diags_print(&diags, "native.vyre", text, strlen(text), stderr);
@@ -290,7 +290,7 @@ static void every_slot_runs_once(void **state)
 	static struct native native;
 	(void)state;
 	for (uint32_t workers = 1; workers <= WORKERS; workers += workers == 1 ? 1 : 2) {
-		open_native(&native, &box, workers, 0xFFFF0000);
+		open_native(&native, &box, workers, SLOTS, 0xFFFF0000);
 		run_all(&native, how_many(), false, false);
 		close_native(&native);
 	}
@@ -301,9 +301,35 @@ static void masks_and_quotas_come_and_go(void **state)
 	static struct box box;
 	static struct native native;
 	(void)state;
-	open_native(&native, &box, 3, 0xFFFF0000);
+	open_native(&native, &box, 3, SLOTS, 0xFFFF0000);
 	run_all(&native, how_many() / 2, true, false);
 	close_native(&native);
+}
+
+/* A ring full of slots that may not run: pass after pass hands all of them out, and a thread that is interrupted holds one
+ * while the others go round. */
+static void a_full_lot_turns(void **state)
+{
+	static struct box box;
+	static struct native native;
+	(void)state;
+	for (uint32_t slots = 2; slots <= 8; slots *= 2) {
+		open_native(&native, &box, WORKERS, slots, 0xFFFFFFFF);
+		configure(&box, &box.host[VYRE_CONTROL_TENANT_MASK + 1], 0);
+		launch(&native);
+		for (uint32_t i = 0; i < slots; i++)
+			assert_true(publish(&native, 0x100, 1, i, i));
+		show(&native);
+		for (uint32_t turns = 0; turns < how_many() / 400; turns++) {
+			configure(&box, &box.host[VYRE_CONTROL_TENANT_MASK + 2], turns % 2);
+			while (get(&box.live[VYRE_LIVE_CONFIG_EPOCH]) != box.line[VYRE_LIVE_CONFIG_EPOCH])
+				sched_yield();
+		}
+		assert_int_equal(get(&box.live[VYRE_LIVE_PARKED]), slots);
+		configure(&box, &box.host[VYRE_CONTROL_TENANT_MASK + 1], 1);
+		finish(&native);
+		close_native(&native);
+	}
 }
 
 static void it_leaves_and_comes_back(void **state)
@@ -311,7 +337,7 @@ static void it_leaves_and_comes_back(void **state)
 	static struct box box;
 	static struct native native;
 	(void)state;
-	open_native(&native, &box, 2, 0);
+	open_native(&native, &box, 2, SLOTS, 0);
 	run_all(&native, how_many() / 8, true, true);
 	assert_true(native.launches > 1);
 	close_native(&native);
@@ -326,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_slot_runs_once),
 	    cmocka_unit_test(masks_and_quotas_come_and_go),
+	    cmocka_unit_test(a_full_lot_turns),
 	    cmocka_unit_test(it_leaves_and_comes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
