@@ -45,7 +45,7 @@ static const struct kernel {
 		uint32_t element_bytes;
 	} buffers[MOST_BUFFERS];
 } kernels[] = {
-    {"add3", 256, true, false, {{SLOTS, 0, 4}, {ZEROS, 1, 4}}},
+    {"add3", 256, true, false, {{SLOTS, 0, 4}, {TEXT, 0, 4}}},
     {"first_word", 256, true, false, {{SLOTS, 0, 4}, {TEXT, 0, 1}, {ZEROS, 1, 4}}},
     {"crc32", 256, true, false, {{SLOTS, 0, 4}, {TEXT, 0, 1}, {TABLE, 0, 4}, {ZEROS, 1, 4}}},
     {"dfa", 256, true, false, {{SLOTS, 0, 4}, {TEXT, 0, 1}, {STEPS, 0, 2}, {ZEROS, 1, 4}}},
