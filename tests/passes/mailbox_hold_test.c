@@ -366,6 +366,52 @@ static void a_cancelled_slot_ends(void **state)
 	}
 }
 
+/* A request is forgotten when its slot has ended: 2^32 slots later another one has its position. */
+static void cancel_one(struct box *box)
+{
+	if (phase == 0) {
+		box_mask(box, 1, 0);
+		slot[0] = BOX_PUT(box, 0x100, 1, 7, 100);
+		box_show(box);
+	} else if (phase == 1) {
+		if (*slot[0] != VYRE_SLOT_REQUEUE)
+			return;
+		box_cancel(box, box->first);
+	} else if (phase == 2) {
+		if (*slot[0] != VYRE_SLOT_FAULT ||
+		    (box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_CANCELS] && count++ < 20000))
+			return;
+		box_mask(box, 1, 1);
+		stop(box, 1);
+	}
+	phase++;
+}
+
+static void a_request_is_forgotten(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 2)
+	{
+		open_shape(box, shape, 4, 0xFFFFFFFF);
+		phase = count = 0;
+		box->host_turn = cancel_one;
+		box_run(box, shapes[shape].workgroups, seed);
+		box_is_fault(slot[0], VYRE_FAULT_CANCELLED, 0);
+		/* As 2^32 - 1 slots later. */
+		box->line[VYRE_LIVE_STOP] = 0;
+		box->tail = box->live[VYRE_LIVE_HEAD] = box->live[VYRE_LIVE_TAIL] = box->first;
+		box->line[VYRE_LIVE_HEAD] = box->line[VYRE_LIVE_TAIL] = box->first;
+		box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_ENDED]--;
+		slot[1] = BOX_PUT(box, 0x100, 1, 7, 100);
+		box_show(box);
+		box->host_turn = NULL;
+		box_drain(box, shapes[shape].workgroups, seed);
+		box_is_done(box, slot[1], 101);
+		box_close(box);
+	}
+}
+
 /* Forty slots that run, and are asked to end: the 33rd request is answered when one of them has. */
 static void cancel_running(struct box *box)
 {
@@ -472,6 +518,7 @@ int main(void)
 	    cmocka_unit_test(a_slot_over_quota_is_not_forgotten),
 	    cmocka_unit_test(changes_are_never_missed),
 	    cmocka_unit_test(a_cancelled_slot_ends),
+	    cmocka_unit_test(a_request_is_forgotten),
 	    cmocka_unit_test(a_request_without_room_waits),
 	    cmocka_unit_test(somebody_always_polls),
 	};
