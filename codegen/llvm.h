@@ -3,6 +3,7 @@
  *   llvm_unit.c    one LLVM function for a program: declarations, types, diagnostics of what a target cannot do
  *   llvm_native.c, llvm_nvptx.c    what differs between families of targets: a struct lower_form each
  *   llvm_meet.c, llvm_nvptx_atomic.c    NVPTX: where lanes meet; read-modify-writes with order and scope
+ *   llvm_nvptx_shape.c    NVPTX: what code generation wants otherwise than the optimiser leaves it
  *   llvm_stmt.c    statements        llvm_expr.c  expressions but operations       llvm_ops.c  rows of ops.def
  *   llvm_fma.c     fma where the target has none
  *   llvm_memory.c  bounds policies, loads, stores, atomics, the debug log
@@ -172,6 +173,9 @@ LLVMValueRef meet_collective(struct lower *l, const struct vyrec_expr_node *e, L
 bool meet_barrier(struct lower *l, vyrec_scope scope);
 /* llvm_nvptx_atomic.c */
 LLVMValueRef nvptx_rmw(struct lower *l, const struct vyrec_expr_node *node, LLVMValueRef place, LLVMValueRef value);
+/* llvm_nvptx_shape.c: between the optimiser and the code generator. */
+#define LOWER_STRIDED_LOOP "vyre.strided" /* property of a loop: 1 .. 2^width-1 turns, by a step that may be above 1 */
+void nvptx_shape(LLVMModuleRef module, LLVMContextRef context);
 /* "x86-64-v3 cannot do <what>", once a place. */
 __attribute__((format(printf, 3, 4))) void lower_refuse(struct lower *l, vyrec_loc loc, const char *format, ...);
 

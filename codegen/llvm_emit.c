@@ -139,56 +139,6 @@ static void drop_freezes_of_loads(LLVMModuleRef module)
 			}
 }
 
-static bool is_low_part(LLVMTypeRef i32, LLVMValueRef v)
-{
-	return LLVMIsATruncInst(v) && LLVMTypeOf(LLVMGetOperand(v, 0)) == i32;
-}
-
-/* The zext of a bitwise operation of which one side was cut down from 32 bits. */
-static bool is_narrowed(LLVMTypeRef i32, LLVMValueRef zext)
-{
-	LLVMValueRef op = LLVMGetOperand(zext, 0);
-	if (LLVMGetTypeKind(LLVMTypeOf(zext)) != LLVMIntegerTypeKind || LLVMGetIntTypeWidth(LLVMTypeOf(zext)) < 32 ||
-	    !LLVMIsABinaryOperator(op))
-		return false;
-	LLVMOpcode code = LLVMGetInstructionOpcode(op);
-	return (code == LLVMAnd || code == LLVMOr || code == LLVMXor) &&
-	       (is_low_part(i32, LLVMGetOperand(op, 0)) || is_low_part(i32, LLVMGetOperand(op, 1)));
-}
-
-/* The same in 32 bits, of which the upper ones are cut off at the end. */
-static LLVMValueRef widen(LLVMBuilderRef b, LLVMTypeRef i32, LLVMValueRef zext)
-{
-	LLVMValueRef op = LLVMGetOperand(zext, 0), sides[2];
-	for (unsigned k = 0; k < 2; k++) {
-		LLVMValueRef v = LLVMGetOperand(op, k);
-		sides[k] = is_low_part(i32, v) ? LLVMGetOperand(v, 0) : LLVMBuildZExt(b, v, i32, "");
-	}
-	uint64_t mask = (UINT64_C(1) << LLVMGetIntTypeWidth(LLVMTypeOf(op))) - 1;
-	LLVMValueRef wide = LLVMBuildBinOp(b, LLVMGetInstructionOpcode(op), sides[0], sides[1], "");
-	wide = LLVMBuildAnd(b, wide, LLVMConstInt(i32, mask, false), "");
-	return LLVMBuildZExtOrBitCast(b, wide, LLVMTypeOf(zext), "");
-}
-
-/* The optimiser prefers zext(xor i8 (x, trunc y)) to and(xor(zext x, y), 255). Registers of a GPU have 32 bits, and what is
- * narrower costs a conversion there (one of 11 instructions a byte of crc32): back, where one side has 32 bits anyway. */
-static void widen_narrowed(LLVMModuleRef module, LLVMContextRef context)
-{
-	LLVMTypeRef i32 = LLVMInt32TypeInContext(context);
-	LLVMBuilderRef b = LLVMCreateBuilderInContext(context);
-	for (LLVMValueRef fn = LLVMGetFirstFunction(module); fn; fn = LLVMGetNextFunction(fn))
-		for (LLVMBasicBlockRef block = LLVMGetFirstBasicBlock(fn); block; block = LLVMGetNextBasicBlock(block))
-			for (LLVMValueRef i = LLVMGetFirstInstruction(block), next; i; i = next) {
-				next = LLVMGetNextInstruction(i);
-				if (!LLVMIsAZExtInst(i) || !is_narrowed(i32, i))
-					continue;
-				LLVMPositionBuilderBefore(b, i);
-				LLVMReplaceAllUsesWith(i, widen(b, i32, i));
-				LLVMInstructionEraseFromParent(i);
-			}
-	LLVMDisposeBuilder(b);
-}
-
 static bool emit(struct vyrec_llvm_emit *e, LLVMCodeGenFileType form, LLVMModuleRef module, LLVMMemoryBufferRef *out)
 {
 	char *why = NULL;
@@ -224,7 +174,7 @@ void vyrec_llvm_emit(struct vyrec_llvm_emit *e)
 		return;
 	drop_freezes_of_loads(e->module);
 	if (e->target->family == VYREC_FAMILY_NVPTX)
-		widen_narrowed(e->module, e->context);
+		nvptx_shape(e->module, e->context);
 	double optimised = vyrec_now_ms();
 	e->times.optimise = optimised - start;
 	if (emit_text(e))

@@ -156,7 +156,9 @@ static void zero_array(struct lower *l, vyrec_array array)
 	LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntULT, lane, end, ""), body, after);
 	lower_at(l, body);
 	LLVMValueRef i = LLVMBuildPhi(l->b, l->i32, "");
-	LLVMValueRef at = LLVMBuildInBoundsGEP2(l->b, piece, l->arrays[array].data, &i, 1, "");
+	LLVMValueRef offset =
+	    LLVMBuildNUWMul(l->b, LLVMBuildZExt(l->b, i, l->i64, ""), LLVMConstInt(l->i64, align, false), "");
+	LLVMValueRef at = LLVMBuildInBoundsGEP2(l->b, l->i8, l->arrays[array].data, &offset, 1, "");
 	LLVMSetAlignment(LLVMBuildStore(l->b, LLVMConstNull(piece), at), align);
 	LLVMValueRef next = LLVMBuildNUWAdd(l->b, i, lower_u32(l, lanes), "");
 	LLVMAddIncoming(i, &lane, &before, 1);

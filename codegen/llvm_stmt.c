@@ -250,10 +250,11 @@ void lower_keep_small(struct lower *l, LLVMValueRef branch)
 
 /* ptxas unrolls loops of unknown length by 4. Behind LLVM's own unrolling that makes 8 copies, and half as many registers
  * again as a kernel of nvcc's has (30 against 20 for count_byte, 18 for what LLVM leaves alone; tests/gpu/compare). */
-static void keep_rolled(struct lower *l, LLVMValueRef branch)
+static void keep_rolled(struct lower *l, LLVMValueRef branch, bool is_strided)
 {
-	LLVMMetadataRef parts[] = {NULL, property(l, "llvm.loop.unroll.runtime.disable", NULL)};
-	tell_loop(l, branch, parts, 2);
+	LLVMMetadataRef parts[] = {NULL, property(l, "llvm.loop.unroll.runtime.disable", NULL),
+				   property(l, LOWER_STRIDED_LOOP, NULL)};
+	tell_loop(l, branch, parts, is_strided ? 3 : 2);
 }
 
 /* for c in from .. to step s: nothing unless from < to and s > 0; else turns 0 .. n-1 of which turn i has
@@ -292,7 +293,7 @@ static void for_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 	if (l->cold)
 		lower_keep_small(l, branch);
 	else if (l->form->keeps_rolled)
-		keep_rolled(l, branch);
+		keep_rolled(l, branch, !is_one(step));
 	LLVMAddIncoming(i, &zero, &head, 1);
 	LLVMAddIncoming(i, &more, &next, 1);
 	lower_at(l, exit);
