@@ -80,7 +80,9 @@ uint8_t *vyrec_link(const void *object, size_t object_bytes, size_t *image_bytes
 		snprintf(folder, sizeof folder, "/tmp/vyrec-XXXXXX");
 	int fd = memfd_create("vyrec-object", MFD_CLOEXEC);
 	if (fd < 0 || !write_all(fd, object, object_bytes) || !mkdtemp(folder)) {
-		snprintf(message, message_bytes, "cannot make a temporary file or folder: %s", strerror(errno));
+		snprintf(message, message_bytes,
+			 "cannot make the folder %s, or a file: %s; set TMPDIR to one that can be written", folder,
+			 strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return NULL;

@@ -129,7 +129,7 @@ vyre_status vyre_cpu_dispatch(struct vyre_kernel *kernel, const uint32_t workgro
 		return VYRE_OK;
 	fault[0] = dispatch.fault[0];
 	fault[1] = dispatch.fault[1];
-	return vyre_fail(VYRE_FAULT, "see the fault's place in the source with vyrec inspect",
+	return vyre_fail(VYRE_FAULT, "see the fault's place in the source with vyre-inspect",
 			 "workgroup %llu of %.64s trapped: code %u, detail %u", (unsigned long long)dispatch.fault_at,
 			 vyre_blob_string(kernel->blob, kernel->unit->name), fault[0], fault[1]);
 }

@@ -98,7 +98,7 @@ static vyre_status report_trap(struct vyre_kernel *kernel, uint32_t fault[2])
 		return VYRE_OK;
 	fault[0] = (uint32_t)(trap->code & ((1u << VYRE_CUDA_TRAP_CODE_BITS) - 1));
 	fault[1] = (uint32_t)trap->detail;
-	return vyre_fail(VYRE_FAULT, "see the fault's place in the source with vyrec inspect",
+	return vyre_fail(VYRE_FAULT, "see the fault's place in the source with vyre-inspect",
 			 "workgroup %llu of %.64s trapped in lane %llu: code %u, detail %u",
 			 (unsigned long long)(lane / function->lanes),
 			 vyre_blob_string(kernel->blob, kernel->unit->name),
