@@ -429,7 +429,7 @@ static LLVMValueRef reduce(struct lower *l, const struct reduction *r, LLVMValue
 	if (!is_apart(l))
 		return reduce_slots(l, r, half, type);
 	value = reduce_present(l, r, type);
-	wait(l); /* behind it the slots are free again */
+	wait(l); /* nobody falls, and so leaves `present`, before all have looked; the slots are free again */
 	return value;
 }
 
