@@ -19,6 +19,7 @@ struct vyrec_target {
 	bool has_mailbox;     /* a live ring reaches it by abi/mailbox.h */
 	uint32_t lanes;       /* of a lowered set's workgroup unless the options say otherwise */
 	bool has_f64, has_f16, has_fma; /* without fma: f32 by way of f64, f64 in integers (llvm_fma.c) */
+	bool has_bmsk;                  /* one instruction for 1 << (x & 31) */
 	bool has_device_barrier, has_dispatch;
 	const char *meaning;
 };

@@ -175,7 +175,7 @@ bool meet_barrier(struct lower *l, vyrec_scope scope);
 LLVMValueRef nvptx_rmw(struct lower *l, const struct vyrec_expr_node *node, LLVMValueRef place, LLVMValueRef value);
 /* llvm_nvptx_shape.c: between the optimiser and the code generator. */
 #define LOWER_STRIDED_LOOP "vyre.strided" /* property of a loop: 1 .. 2^width-1 turns, by a step that may be above 1 */
-void nvptx_shape(LLVMModuleRef module, LLVMContextRef context);
+void nvptx_shape(LLVMModuleRef module, LLVMContextRef context, const struct vyrec_target *target);
 /* "x86-64-v3 cannot do <what>", once a place. */
 __attribute__((format(printf, 3, 4))) void lower_refuse(struct lower *l, vyrec_loc loc, const char *format, ...);
 

@@ -174,7 +174,7 @@ void vyrec_llvm_emit(struct vyrec_llvm_emit *e)
 		return;
 	drop_freezes_of_loads(e->module);
 	if (e->target->family == VYREC_FAMILY_NVPTX)
-		nvptx_shape(e->module, e->context);
+		nvptx_shape(e->module, e->context, e->target);
 	double optimised = vyrec_now_ms();
 	e->times.optimise = optimised - start;
 	if (emit_text(e))

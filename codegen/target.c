@@ -66,6 +66,7 @@ static const struct vyrec_target targets[] = {
 	    .lanes = 256, \
 	    .has_f64 = true, \
 	    .has_fma = true, \
+	    .has_bmsk = (number) >= 89, /* PTX 7.6; the least that LLVM writes for older ones is below */ \
 	    .meaning = "NVIDIA, " text, \
 	},
     /* clang-format off */
