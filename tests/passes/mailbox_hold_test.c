@@ -1,64 +1,10 @@
 /* mailbox_hold_test.c - slots behind a mailbox that may not run yet or any more: masks, quotas, cancels; who takes a lone
  * slot, and what nobody takes. */
-#include "tests/passes/mailbox_rig.h"
-
-static const char text[] =
-    "set held {\n"
-    "  buffer out: live u32[]\n"
-    "  op add = 0x100 (at: u32, value: u32) by lane { atomic_add(out[at], value); result(0, value + 1) }\n"
-    "  op busy = 0x101 (n: u32) by lane {\n"
-    "    let now = atomic_add(out[1], 1) + 1\n"
-    "    atomic_max(out[2], now)\n"
-    "    for i in 0 .. n { relax }\n"
-    "    atomic_sub(out[1], 1)\n"
-    "    result(0, n)\n"
-    "  }\n"
-    "  op hold = 0x102 (at: u32) by lane {\n"
-    "    loop {\n"
-    "      if atomic_load(out[at]) != 0 { break }\n"
-    "      relax\n"
-    "    }\n"
-    "    result(0, at)\n"
-    "  }\n"
-    "}\n";
-
-static const struct {
-	uint32_t lanes, workgroups;
-	bool one_lane;
-} shapes[] = {{1, 1, true}, {1, 3, true}, {4, 1, false}, {4, 3, false}, {32, 2, false}};
-#define SHAPES (sizeof shapes / sizeof *shapes)
-
-static struct box *the_box(void)
-{
-	static struct box box;
-	return &box;
-}
-
-static void open_shape(struct box *box, size_t shape, uint32_t slots, uint32_t first)
-{
-	box_open(box, text,
-		 (struct box_params){
-		     .slots = slots, .first = first, .lanes = shapes[shape].lanes, .one_lane = shapes[shape].one_lane});
-}
-
-#define EVERY_RUN(shape, seed, seeds) \
-	for (size_t shape = 0; shape < SHAPES; shape++) \
-		for (uint64_t seed = 0; seed < (seeds); seed++)
-
-static uint32_t phase, count, left;
-static uint32_t *slot[64];
+#include "tests/passes/mailbox_held.h"
 
 static void stop(struct box *box, uint32_t how)
 {
 	box_store(box, &box->line[VYRE_LIVE_STOP], how);
-}
-
-static uint32_t with_status(uint32_t first, uint32_t n, uint32_t status)
-{
-	uint32_t seen = 0;
-	for (uint32_t i = first; i < first + n; i++)
-		seen += *slot[i] == status;
-	return seen;
 }
 
 /* ---- a lone slot ------------------------------------------------------------------------------------------------------- */
@@ -447,7 +393,7 @@ static void a_request_without_room_waits(void **state)
 	struct box *box = the_box();
 	(void)state;
 	for (uint64_t seed = 1; seed <= 3; seed++) {
-		box_open(box, text, (struct box_params){.slots = 64, .lanes = 64, .first = 0xFFFFFFE0});
+		box_open(box, held_text, (struct box_params){.slots = 64, .lanes = 64, .first = 0xFFFFFFE0});
 		phase = count = 0;
 		box->host_turn = cancel_running;
 		box_run(box, 2, seed);
@@ -496,7 +442,7 @@ static void somebody_always_polls(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
 		for (uint64_t seed = 0; seed <= 4; seed++) {
-			box_open(box, text,
+			box_open(box, held_text,
 				 (struct box_params){.slots = 16, .lanes = lanes[i], .one_lane = lanes[i] == 1});
 			phase = 0;
 			box->host_turn = hold_both;

@@ -334,4 +334,11 @@ static inline void box_is_fault(const uint32_t *slot, uint32_t code, uint32_t de
 	assert_int_equal(slot[VYRE_SLOT_WORD_ARG0 + 1], detail);
 }
 
+/* One a program: it is large. */
+static inline struct box *the_box(void)
+{
+	static struct box box;
+	return &box;
+}
+
 #endif

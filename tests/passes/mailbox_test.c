@@ -25,12 +25,6 @@ static const struct {
 
 static const uint32_t firsts[] = {0, 0xFFFFFF00, 0xFFFFFFF5};
 
-static struct box *the_box(void)
-{
-	static struct box box;
-	return &box;
-}
-
 static void open_shape(struct box *box, size_t shape, const char *text, uint32_t slots, uint32_t first)
 {
 	box_open(box, text,

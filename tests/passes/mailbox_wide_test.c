@@ -53,12 +53,6 @@ static const struct {
 } shapes[] = {{1, 2, true}, {1, 2, false}, {4, 1, false}, {4, 3, false}, {32, 2, false}, {64, 4, false}};
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
-static struct box *the_box(void)
-{
-	static struct box box;
-	return &box;
-}
-
 static void open_shape(struct box *box, size_t shape, const char *text, uint32_t slots, uint32_t first)
 {
 	box_open(box, text,
