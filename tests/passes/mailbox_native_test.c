@@ -245,7 +245,7 @@ static void run_all(struct native *n, uint32_t slots, bool masks, bool idle)
 	launch(n);
 	while (box->published < slots) {
 		uint32_t r = box_random(box), batch = r % 64 + 1, k = 0;
-		if (r % 41 == 0)
+		if (r % 401 == 0)
 			lone = 20;
 		if (lone) {
 			batch = 1;
