@@ -216,8 +216,11 @@ static LLVMValueRef is_there(struct lower *l, LLVMValueRef mask, LLVMValueRef la
 
 static LLVMValueRef shuffle(struct lower *l, LLVMValueRef value, LLVMValueRef lane)
 {
-	LLVMValueRef mask = members(l), moved = from_lane(l, mask, value, lane);
-	return LLVMBuildSelect(l->b, is_there(l, mask, lane), moved, LLVMConstNull(LLVMTypeOf(value)), "");
+	LLVMValueRef mask = members(l), there = is_there(l, mask, lane);
+	/* what a lane holds that is not there is undefined */
+	LLVMValueRef from = mask ? LLVMBuildSelect(l->b, there, lane, lane_of_warp(l), "") : lane;
+	LLVMValueRef moved = from_lane(l, mask, value, from);
+	return LLVMBuildSelect(l->b, there, moved, LLVMConstNull(LLVMTypeOf(value)), "");
 }
 
 static LLVMValueRef ballot(struct lower *l, LLVMValueRef value)
