@@ -5,6 +5,8 @@
  * asynchronous copy. Invariant: one of the orders that the lanes could have run in. A lane that spins until another one
  * of its workgroup has done something never ends, as it may not on hardware that runs lanes in step.
  *
+ * Where workgroups have more lanes it does so for sets with a queue alone, whose slots one lane runs behind a mailbox too.
+ *
  * An op by workgroup of any width has one lane here: collectives are their operand, barriers vanish, and a loop over
  * `lane .. n step lanes` is a plain loop that the backend vectorises. A fixed width is kept by loops over the lanes
  * (split.c).
@@ -174,12 +176,17 @@ static bool declare_one_lane(struct vyrec_module *m, const struct vyrec_body *bo
 	return changed;
 }
 
+static bool runs_on_one_lane(struct vyrec_module *m, vyrec_unit unit, const struct vyrec_pass_options *options)
+{
+	return options->one_lane || (options->mailbox && vyrec_set_has_queue(m, unit, options));
+}
+
 bool vyrec_pass_lanes(struct vyrec_module *m, const struct vyrec_pass_options *options, struct vyrec_diags *diags)
 {
 	struct vyrec_body body = {0};
 	bool changed = false;
 	while (vyrec_next_body(m, &body)) {
-		if (body.fn)
+		if (body.fn || !runs_on_one_lane(m, body.unit, options))
 			continue;
 		struct vyrec_crew crew = crew_of(m, &body);
 		changed |= vyrec_lower_async(m, body.block, options);

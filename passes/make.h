@@ -65,6 +65,8 @@ vyrec_block vyrec_child_block(const struct vyrec_module *m, vyrec_stmt stmt, uin
 vyrec_expr vyrec_stmt_operand(const struct vyrec_module *m, vyrec_stmt stmt, uint32_t i);
 /* The operand of an expression with number i, 0 past the last. */
 vyrec_expr vyrec_expr_operand(const struct vyrec_module *m, vyrec_expr e, uint32_t i);
+/* mega.c: does the feed keep slots of this set in a queue, because some may stop, spawn, or concern others? */
+bool vyrec_set_has_queue(struct vyrec_module *m, vyrec_unit set, const struct vyrec_pass_options *options);
 /* The unit's buffer of that name; 0 = it has none. */
 vyrec_array vyrec_unit_buffer(const struct vyrec_module *m, vyrec_unit unit, const char *name);
 static inline vyrec_stmt vyrec_block_stmt(const struct vyrec_module *m, vyrec_block block, uint32_t i)

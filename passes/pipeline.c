@@ -22,12 +22,12 @@ static const struct {
 } passes[VYREC_PASS_COUNT] = {VYREC_PASS_LIST(X)};
 #undef X
 
-enum when { ALWAYS = 0, OPTIMISE = 1, ONE_LANE = 2, NO_SETS = 4 };
+enum when { ALWAYS = 0, OPTIMISE = 1, ONE_LANE = 2, NO_SETS = 4, NARROW = 8 };
 static const struct {
 	vyrec_pass pass;
 	enum when when; /* all of these must hold */
 } order[] = {
-    {VYREC_PASS_inline, ALWAYS},  {VYREC_PASS_lanes, ONE_LANE},
+    {VYREC_PASS_inline, ALWAYS},  {VYREC_PASS_lanes, NARROW},
     {VYREC_PASS_fold, OPTIMISE},  {VYREC_PASS_bounds, ALWAYS},
     {VYREC_PASS_mega, NO_SETS}, /* this and the rows like it: for the scheduler */
     {VYREC_PASS_inline, NO_SETS}, {VYREC_PASS_lanes, NO_SETS | ONE_LANE},
@@ -174,8 +174,8 @@ bool vyrec_run_pipeline(struct vyrec_module *module, const struct vyrec_pass_opt
 			struct vyrec_diags *diags, struct vyrec_pass_times *times)
 {
 	struct vyrec_pass_times own;
-	unsigned holds =
-	    (options->level ? OPTIMISE : 0) | (options->one_lane ? ONE_LANE : 0) | (options->keep_sets ? 0 : NO_SETS);
+	unsigned holds = (options->level ? OPTIMISE : 0) | (options->one_lane ? ONE_LANE : 0) |
+			 (options->keep_sets ? 0 : NO_SETS) | (options->one_lane || options->mailbox ? NARROW : 0);
 	struct vyrec_pass_options scheduler = *options;
 	scheduler.bounds = VYREC_POLICY_CHECKED;
 	scheduler.level = 0;

@@ -76,12 +76,18 @@ static vyre_status open_buffers(struct vyre_io *io, const struct vyre_io_params 
 	return io->frames_memory ? VYRE_OK : VYRE_STALE;
 }
 
+/* Frames of a mailbox ring are the device's, which looks at records all the time. */
+static bool has_far_notes(const struct vyre_io *io)
+{
+	return io->ring && io->ring->is_mailbox;
+}
+
 static vyre_status map_queue(struct vyre_io *io)
 {
 	uint64_t entries = io->queue_memory->bytes / (4 * VYRE_IO_ENTRY_WORDS);
 	vyre_status status = vyre_memory_map(io->queue_memory);
 
-	if (status == VYRE_OK)
+	if (status == VYRE_OK && !has_far_notes(io))
 		status = vyre_memory_map(io->frames_memory);
 	if (status != VYRE_OK)
 		return status;
@@ -91,7 +97,7 @@ static vyre_status map_queue(struct vyre_io *io)
 		    "an io queue of %llu bytes and frames of %llu", (unsigned long long)io->queue_memory->bytes,
 		    (unsigned long long)io->frames_memory->bytes);
 	io->queue = io->queue_memory->data;
-	io->notes = (uint32_t *)io->frames_memory->data + VYRE_FRAMES_IO;
+	io->notes = has_far_notes(io) ? NULL : (uint32_t *)io->frames_memory->data + VYRE_FRAMES_IO;
 	io->entries = entries < VYRE_IO_DEVICE_ENTRIES ? (uint32_t)entries : VYRE_IO_DEVICE_ENTRIES;
 	return VYRE_OK;
 }

@@ -152,9 +152,22 @@ struct asked {
 	uint64_t source_offset, destination_offset;
 };
 
+/* What stands beside the entry. It was stored before the entry was published. */
+static const uint32_t *read_note(const struct vyre_io *io, uint32_t entry, uint32_t copy[VYRE_IO_NOTE_WORDS])
+{
+	uint64_t word = VYRE_FRAMES_IO + (uint64_t)entry * VYRE_IO_NOTE_WORDS;
+
+	if (io->notes)
+		return io->notes + entry * VYRE_IO_NOTE_WORDS;
+	memset(copy, 0xff, 4 * VYRE_IO_NOTE_WORDS); /* of a lost device: nobody's tenant */
+	(void)!io->device->fns->memory_read(io->frames_memory, 4 * word, copy, 4 * VYRE_IO_NOTE_WORDS);
+	return copy;
+}
+
 static struct asked read_entry(const struct vyre_io *io, uint32_t entry)
 {
-	const uint32_t *words = entry_words(io, entry), *note = io->notes + entry * VYRE_IO_NOTE_WORDS;
+	uint32_t copy[VYRE_IO_NOTE_WORDS];
+	const uint32_t *words = entry_words(io, entry), *note = read_note(io, entry, copy);
 	struct asked asked = {
 	    .op = load(&words[VYRE_IO_WORD_OP]),
 	    .source = load(&words[VYRE_IO_WORD_SRC_HANDLE]),

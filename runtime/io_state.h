@@ -55,8 +55,8 @@ struct vyre_io {
 	struct vyre_ring *ring; /* one reference; NULL = of a dispatch */
 	struct vyre_device *device;
 	struct vyre_memory *queue_memory, *frames_memory; /* one reference each */
-	uint32_t *queue, *notes;			   /* notes: beside the entries */
-	uint32_t entries;				   /* that the device takes, at most VYRE_IO_DEVICE_ENTRIES */
+	uint32_t *queue, *notes; /* notes: beside the entries; NULL: they are read from the device */
+	uint32_t entries;	 /* that the device takes, at most VYRE_IO_DEVICE_ENTRIES */
 	struct vyre_stream_engine *engine;
 	struct vyre_io_table table;
 	pthread_t thread;

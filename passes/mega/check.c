@@ -43,15 +43,6 @@ static void check_service(struct vyrec_mega *g)
 		error_set(g, "the feed live serves no io entries of the host; choose another one with --feed");
 }
 
-/* Slots that are not over when their handler stops, on a device that shares no atomics with the host. */
-static void check_mailbox(struct vyrec_mega *g)
-{
-	if (g->shape.mailbox && (g->shape.features & VYRE_HAS_BUILTINS))
-		error_set(g,
-			  "the built-in opcodes need a queue on the device, which the feed live does not have behind "
-			  "a mailbox; leave out --builtins, or compile for the native targets");
-}
-
 /* ---- of an op ----------------------------------------------------------------------------------------------------------- */
 
 static void check_width(struct vyrec_mega *g, vyrec_handler handler)
@@ -80,23 +71,12 @@ static void check_spawn(struct vyrec_mega *g, vyrec_handler handler)
 		vyrec_walk_block(g->m, g->m->handlers[handler].body, &walker);
 }
 
-static void see_stop(void *user, struct vyrec_module *m, vyrec_stmt s)
-{
-	unsigned kind = m->stmts[s].kind;
-	if ((vyrec_stmt_get_info(kind)->flags & VYREC_IS_SUSPEND) || kind == VYREC_STMT_SPAWN)
-		error(user, m->stmts[s].loc, vyrec_stmt_get_info(kind)->text,
-		      "behind a mailbox the feed live runs a slot from start to end; compile the set for the native "
-		      "targets, or leave the statement out");
-}
-
 /* Of ops that have a fixed width one says how wide workgroups are. */
 static void check_mailbox_op(struct vyrec_mega *g, vyrec_handler handler)
 {
 	const struct vyrec_handler_node *h = &g->m->handlers[handler];
-	const struct vyrec_walker walker = {see_stop, NULL, g};
-	if (!g->shape.mailbox)
+	if (!g->shape.mailbox || vyrec_mega_has_ferry(&g->shape)) /* a ferry's workers are one lane each */
 		return;
-	vyrec_walk_block(g->m, h->body, &walker);
 	if (h->granularity != VYRE_BY_WORKGROUP || !h->width || h->width == g->shape.lanes)
 		return;
 	vyrec_diags_add(g->diags, VYREC_ERROR, "", h->loc,
@@ -134,7 +114,6 @@ bool vyrec_mega_check(struct vyrec_mega *g)
 	vyrec_handler handler;
 	check_fused(g);
 	check_service(g);
-	check_mailbox(g);
 	for (uint32_t at = 0; (handler = vyrec_mega_next_handler(g, &at));) {
 		check_width(g, handler);
 		check_spawn(g, handler);

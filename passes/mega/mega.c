@@ -16,6 +16,7 @@
 #include "runtime/abi/mailbox.h"
 
 enum {
+	FERRY_LANES = 32,	     /* most: a worker is one lane of its workgroup, and the ferry carries with all */
 	MAILBOX_ROWS = 256,	     /* most slots of a batch: 17 KiB, and more make no batch faster */
 	MAILBOX_SHARED_BYTES = 2048, /* of mailbox*.vyre without what grows with the rows, and what aligns it */
 };
@@ -59,6 +60,12 @@ static unsigned find_features(const struct vyrec_mega *g, unsigned asked)
 	if (feed == VYRE_FEED_LIVE && (features & VYRE_HAS_RECORDS))
 		features |= VYRE_HAS_QUEUE;
 	return features;
+}
+
+bool vyrec_set_has_queue(struct vyrec_module *m, vyrec_unit set, const struct vyrec_pass_options *options)
+{
+	struct vyrec_mega g = {.m = m, .set = set, .shape = {.feed = options->feed ? options->feed : VYRE_FEED_LIVE}};
+	return m->units[set].kind == VYRE_UNIT_SET && (find_features(&g, options->features) & VYRE_HAS_QUEUE);
 }
 
 /* ---- the template ---------------------------------------------------------------------------------------------------------- */
@@ -133,7 +140,7 @@ static void find_places(struct vyrec_mega *g)
 					     .opcode = find_local(g, "packed_opcode", VYREC_LOCAL_VAR),
 					     .tenant = find_local(g, "packed_tenant", VYREC_LOCAL_LET),
 					     .priority = find_local(g, "packed_priority", VYREC_LOCAL_LET)};
-	if (!g->shape.mailbox) /* a slot is called by its place */
+	if (!g->shape.mailbox || vyrec_mega_has_ferry(&g->shape)) /* a slot is called by its place */
 		g->run.slot = g->run.slot_index = find_param(g, "run_claimed", "slot_index");
 	g->packed_known = (struct vyrec_mega_question){find_marker(g, "packed opcodes"), g->packed.opcode,
 						       find_local(g, "packed_is_known", VYREC_LOCAL_VAR)};
@@ -502,6 +509,8 @@ static unsigned choose_lanes(const struct vyrec_mega *g, const struct vyrec_pass
 	vyrec_handler handler;
 	if (options->one_lane || (g->shape.feed == VYRE_FEED_LIVE && !g->shape.mailbox))
 		return 1;
+	if (vyrec_mega_has_ferry(&g->shape))
+		return lanes < FERRY_LANES ? lanes : FERRY_LANES;
 	for (uint32_t at = 0; g->shape.mailbox && (handler = vyrec_mega_next_handler(g, &at));)
 		if (is_by_workgroup(g->m, handler) && g->m->handlers[handler].width)
 			lanes = g->m->handlers[handler].width;

@@ -49,6 +49,12 @@ struct vyrec_mega_shape {
 	unsigned points;      /* likewise */
 };
 
+/* Behind a mailbox: does a queue make workers of workgroups, and a ferry of the first (mailbox_ferry.vyre)? */
+static inline bool vyrec_mega_has_ferry(const struct vyrec_mega_shape *shape)
+{
+	return shape->mailbox && (shape->features & VYRE_HAS_QUEUE);
+}
+
 /* Live words that a record has room for; a handler that keeps more takes a frame. */
 uint32_t vyrec_mega_inline_words(const struct vyrec_mega_shape *shape);
 /* The template of a shape as a module with one program, its constants literals and its locations 0. NULL: the parts do

@@ -34,22 +34,27 @@ enum {
 	SCANNING = SLOTS | PRIORITY | TASKS,
 	EVERY_FEED = LIVE | SCANNING,
 	/* beside the features: */
-	STOPS = 1 << 30,   /* a slot may stop; the priority feed has records also where none does */
-	MAILBOX = 1 << 29, /* host and device meet by runtime/abi/mailbox.h */
-	WIDE = 1 << 28,	   /* there are ops by workgroup, and lanes for them */
+	STOPS = 1 << 30, /* a slot may stop; the priority feed has records also where none does */
+	ROWS = 1 << 29,	 /* behind a mailbox, where slots run from start to end: rows of a batch (mailbox.vyre) */
+	FERRY = 1 << 28, /* behind a mailbox, where there is a queue (mailbox_ferry.vyre) */
+	WIDE = 1 << 27,	 /* there are ops by workgroup, and lanes for them */
 };
 
 /*   text       feeds       features that it needs   features in whose absence alone it is there */
 #define PARTS(X) \
 	X(base, EVERY_FEED, 0, 0) \
-	X(run, EVERY_FEED, 0, MAILBOX) \
-	X(args, EVERY_FEED & ~TASKS, 0, MAILBOX) \
-	X(metrics, EVERY_FEED, 0, VYRE_HAS_FUSED | MAILBOX) \
+	X(own_cpu, EVERY_FEED, 0, FERRY | ROWS) \
+	X(own_device, LIVE, FERRY, 0) \
+	X(run, EVERY_FEED, 0, ROWS) \
+	X(args, EVERY_FEED & ~TASKS, 0, ROWS) \
+	X(metrics, EVERY_FEED, 0, VYRE_HAS_FUSED | ROWS) \
 	X(nometrics, EVERY_FEED, VYRE_HAS_FUSED, 0) \
-	X(norecords, EVERY_FEED, 0, STOPS | MAILBOX) \
+	X(norecords, EVERY_FEED, 0, STOPS | ROWS) \
 	X(records, EVERY_FEED, STOPS, 0) \
 	X(orders, PRIORITY, 0, STOPS) \
-	X(noqueue, EVERY_FEED, 0, VYRE_HAS_QUEUE | MAILBOX) \
+	X(noqueue, EVERY_FEED, 0, VYRE_HAS_QUEUE | ROWS) \
+	X(io_cpu, EVERY_FEED, VYRE_HAS_IO, FERRY | ROWS) \
+	X(io_device, LIVE, VYRE_HAS_IO | FERRY, 0) \
 	X(io, EVERY_FEED, VYRE_HAS_IO, 0) \
 	X(noio, EVERY_FEED, 0, VYRE_HAS_IO) \
 	X(miss, EVERY_FEED, VYRE_HAS_BUILTINS | VYRE_HAS_IO, 0) \
@@ -72,13 +77,15 @@ enum {
 	X(queue_noio, LIVE, VYRE_HAS_QUEUE, VYRE_HAS_IO) \
 	X(queue_builtins, LIVE, VYRE_HAS_QUEUE | VYRE_HAS_BUILTINS, 0) \
 	X(quota, LIVE, 0, 0) \
-	X(live, LIVE, 0, VYRE_HAS_QUEUE | MAILBOX) \
-	X(mailbox, LIVE, MAILBOX, VYRE_HAS_QUEUE) \
-	X(mailbox_poll, LIVE, MAILBOX, VYRE_HAS_QUEUE) \
-	X(mailbox_row, LIVE, MAILBOX, VYRE_HAS_QUEUE) \
-	X(mailbox_wide, LIVE, MAILBOX | WIDE, VYRE_HAS_QUEUE) \
-	X(mailbox_narrow, LIVE, MAILBOX, VYRE_HAS_QUEUE | WIDE) \
-	X(live_queue, LIVE, VYRE_HAS_QUEUE, MAILBOX) \
+	X(live, LIVE, 0, VYRE_HAS_QUEUE | ROWS) \
+	X(mailbox, LIVE, ROWS, 0) \
+	X(mailbox_poll, LIVE, ROWS, 0) \
+	X(mailbox_row, LIVE, ROWS, 0) \
+	X(mailbox_wide, LIVE, ROWS | WIDE, 0) \
+	X(mailbox_narrow, LIVE, ROWS, WIDE) \
+	X(live_queue, LIVE, VYRE_HAS_QUEUE, 0) \
+	X(live_queue_body, LIVE, VYRE_HAS_QUEUE, FERRY) \
+	X(mailbox_ferry, LIVE, FERRY, 0) \
 	X(slots, SLOTS, 0, 0) \
 	X(slots_stop, SLOTS, STOPS, 0) \
 	X(slots_fence, SLOTS, VYRE_HAS_BUILTINS, 0) \
@@ -89,7 +96,7 @@ enum {
 	X(task_spawn, TASKS, VYRE_HAS_SPAWN, 0)
 
 /* Each feed's body. */
-#define BODIES(X) X(live) X(live_queue) X(mailbox) X(slots) X(priority) X(tasks)
+#define BODIES(X) X(live) X(live_queue_body) X(mailbox) X(mailbox_ferry) X(slots) X(priority) X(tasks)
 
 #define X(name, feeds, needs, lacks) extern const char vyrec_mega_##name##_text[];
 PARTS(X)
@@ -263,7 +270,8 @@ static bool has_part(const struct part *part, const struct vyrec_mega_shape *sha
 {
 	unsigned stopping = shape->feed == VYRE_FEED_PRIORITY ? VYRE_HAS_SUSPEND | VYRE_HAS_IO : VYRE_HAS_RECORDS;
 	unsigned features = shape->features | (shape->features & stopping ? STOPS : 0) |
-			    (shape->mailbox ? MAILBOX : 0) | (shape->wide ? WIDE : 0);
+			    (shape->mailbox ? vyrec_mega_has_ferry(shape) ? FERRY : ROWS : 0) |
+			    (shape->wide ? WIDE : 0);
 	return (part->feeds >> shape->feed & 1) && (features & part->needs) == part->needs && !(features & part->lacks);
 }
 
@@ -322,7 +330,7 @@ struct vyrec_module *vyrec_mega_template(const struct vyrec_mega_shape *shape, s
 	fprintf(f, "const FRAME_INLINE: u32 = %u\n", vyrec_mega_inline_words(shape));
 	fprintf(f, "const FRAME_NEED: u32 = 0\n"); /* known when the handlers are in their cases: mega.c */
 	print_faults(f);
-	if (shape->mailbox)
+	if (shape->mailbox && !vyrec_mega_has_ferry(shape))
 		print_rows(f, shape);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (has_part(&parts[i], shape))

@@ -11,6 +11,10 @@
  * A slice with VYRE_SLICE_MAILBOX takes the buffers of VYRE_MAILBOX_BUFFER_LIST behind those of its unit. `control` and
  * `ring_buffer` of the unit are then the device's own; the loader fills both controls alike before the first launch.
  *
+ * Sets with a queue: workgroup 0 is the poller for good, and copies slots into ring_buffer, where the others find them
+ * (passes/mega/mailbox_ferry.vyre). The host then sees STATUS PUBLISHED until the slot has ended. io entries stay in the host's
+ * memory, each in turn the asker's and the host's; their notes are in `frames`, in the device's.
+ *
  * One workgroup at a time is the poller. It copies host-written words (TAIL, STOP, CONFIG_EPOCH with masks and quotas,
  * COMMAND with its argument) from host_control to control, and VYRE_MAILBOX_OUT_LIST from control to host_control.
  * Everything else of control (metrics, observables, counts of faults) stays where it is; a host that wants it copies it.

@@ -25,7 +25,8 @@
 	X(ROUND,       16, "priority feed: rounds of its fastest worker, the clock of AGE") \
 	X(MOVED_ALL,   17, "priority feed: slots that wait and whose ORDER is set") \
 	X(MOVED,       18, "priority feed: five words, those of MOVED_ALL by their ORDER") \
-	X(TASK_SERIAL, 23, "tasks feed: tasks that handlers have spawned, for their ids")
+	X(TASK_SERIAL, 23, "tasks feed: tasks that handlers have spawned, for their ids") \
+	X(IO_BUSY,     24, "mailbox kernels: a bit an io entry that a worker has in hands")
 
 /* Beside io entry i (of those that the device takes, 0 .. 31): what its eight words have no room for. */
 #define VYRE_IO_NOTE_FIELDS(X) \

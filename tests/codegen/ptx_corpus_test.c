@@ -14,8 +14,6 @@
 
 enum { LINE = 4096 };
 
-#define NO_QUEUE "behind a mailbox the feed live runs a slot from start to end"
-
 /* Files that this hardware cannot run as they are, and what must be said of them. */
 static const struct {
 	const char *file, *words;
@@ -25,13 +23,6 @@ static const struct {
     {"broadcast.vyre", "make it a multiple of 32"},
     {"granularity.vyre", "a kernel has one width on a GPU"},
     {"shared_scan.vyre", "a kernel has one width on a GPU"},
-    {"families.vyre", NO_QUEUE},
-    {"joins.vyre", NO_QUEUE},
-    {"spawn_room.vyre", NO_QUEUE},
-    {"spawns.vyre", NO_QUEUE},
-    {"traversal.vyre", NO_QUEUE},
-    {"walk.vyre", NO_QUEUE},
-    {"yields.vyre", NO_QUEUE},
 };
 static const char *const targets[] = {"sm_75", "sm_80", "sm_90", "sm_100"};
 enum { TARGETS = sizeof targets / sizeof *targets };

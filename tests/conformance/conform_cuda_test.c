@@ -40,8 +40,7 @@ static bool has_stream(const struct vyrec_module *m)
 
 static bool is_refusal(const char *message)
 {
-	return strstr(message, "behind a mailbox the feed live runs a slot from start to end") ||
-	       strstr(message, "give both one width");
+	return strstr(message, "give both one width");
 }
 
 static bool run_on_cuda(void *user, struct conform_run *run, char *message)
@@ -50,6 +49,7 @@ static bool run_on_cuda(void *user, struct conform_run *run, char *message)
 	struct cpu_run cuda;
 	uint32_t width = widest_op(run->module);
 	b->options.bounds = run->bounds;
+	b->options.spawned = run->spawn_limit;
 	b->options.lanes = width ? width : b->options.lanes;
 	bool ok = cpu_run_open(&cuda, run->module, &b->options);
 	if (!ok)

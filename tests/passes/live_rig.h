@@ -19,7 +19,7 @@
 #include "runtime/abi/queue.h"
 #include "runtime/abi/ring.h"
 
-enum { LIVE_OBSERVABLES = 32, LIVE_OUT = 64, LIVE_MAX_BUFFERS = 12 };
+enum { LIVE_COUNTS_ROUNDS = 1, LIVE_OBSERVABLES = 32, LIVE_OUT = 64, LIVE_MAX_BUFFERS = 12 };
 
 struct live_rig {
 	struct vyrec_module *module;

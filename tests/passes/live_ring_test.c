@@ -19,7 +19,7 @@
 #include "runtime/abi/cpu.h"
 #include "runtime/abi/queue.h"
 
-extern const char vyrec_mega_queue_text[];
+extern const char vyrec_mega_queue_text[], vyrec_mega_own_cpu_text[];
 
 enum { SLOTS = 4, SPAWNED = 40, RECORDS = SLOTS + SPAWNED, CELLS = 64, WORKERS = 3, QUEUE_WORDS = 2048 };
 
@@ -47,8 +47,8 @@ static void open_rig(struct rig *rig, const char *body, uint32_t first)
 	memset(rig, 0, sizeof *rig);
 	fprintf(f, "program rings workgroup(1) {\n%s", head_text);
 	vyrec_mega_print_constants(f);
-	fprintf(f, "%s\nbody {\n  let fits = queue_fits(%u, 64)\n  if !fits { trap(1) }\n%s}\n}\n",
-		vyrec_mega_queue_text, SLOTS, body);
+	fprintf(f, "%s\n%s\nbody {\n  let fits = queue_fits(%u, 64)\n  if !fits { trap(1) }\n%s}\n}\n",
+		vyrec_mega_own_cpu_text, vyrec_mega_queue_text, SLOTS, body);
 	fclose(f);
 	rig->module = vyrec_parse("rings.vyre", text, bytes, &diags);
 	if (!rig->module || !vyrec_verify(rig->module, &diags) ||

@@ -7,7 +7,12 @@
 
 #include "bench_rig.h"
 #include "live.h"
+#include "mailbox_kernel.h"
 #include "pattern_file.h"
+
+#ifndef IS_BEHIND_MAILBOX
+#define IS_BEHIND_MAILBOX 0
+#endif
 
 enum { OP_MARK = 0x100, OP_HOLD, OP_TURNS, OP_SLEEP, OP_SUM, OP_TREE, OP_LATE, OP_SMALL = 0x20 };
 enum { BYTES = 1 << 16, RESOURCE = 3 };
@@ -29,6 +34,8 @@ static void open_live(struct live *l, struct vyre_ring_params ring)
 	memset(l, 0, sizeof(*l));
 	assert_int_equal(vyre_blob_open_file(VYRE_SCHEDULER_SUSPEND, &b->blob), VYRE_OK);
 	assert_int_equal(vyre_device_open("cpu", &b->device), VYRE_OK);
+	if (IS_BEHIND_MAILBOX)
+		mailbox_device_take(b->device);
 	assert_int_equal(vyre_buffer_create(b->device, 64, &b->gate), VYRE_OK);
 	assert_int_equal(vyre_buffer_create(b->device, 64, &b->marks), VYRE_OK);
 	assert_int_equal(vyre_buffer_create(b->device, BYTES, &l->bytes), VYRE_OK);
@@ -41,6 +48,7 @@ static void open_live(struct live *l, struct vyre_ring_params ring)
 	bindings[2].buffer = l->bytes;
 	params.blob = b->blob;
 	assert_int_equal(vyre_kernel_create(b->device, &params, &b->kernel), VYRE_OK);
+	ring.workers += IS_BEHIND_MAILBOX; /* the ferry */
 	ring.tenants = 2;
 	ring.observables = 4;
 	ring.first_position = 0xFFFFFF00u;
@@ -57,12 +65,20 @@ static void close_live(struct live *l)
 	assert_int_equal(vyre_mem_live(), 0);
 }
 
+/* Behind a mailbox the host sees the first status and the last; what is between is the device's. */
+static uint32_t status_in_flight(struct vyre_ring *ring, uint64_t position)
+{
+	const uint32_t *words = (const uint32_t *)(uintptr_t)ring->memories[VYRE_RING_BUFFER_RING]->address;
+
+	return __atomic_load_n(&words[(position & (ring->slots - 1)) * VYRE_SLOT_WORDS], __ATOMIC_ACQUIRE);
+}
+
 static void wait_for_status(struct live *l, vyre_ticket ticket, uint32_t status)
 {
 	int i;
 
 	/* Seen once is enough: a worker that looks at a slot claims it for a moment. */
-	for (i = 0; vyre_slot_status(l->bench.ring, ticket >> VYRE_OWNER_SHIFT) != status; i++) {
+	for (i = 0; status_in_flight(l->bench.ring, ticket >> VYRE_OWNER_SHIFT) != status; i++) {
 		assert_true(i < 20000);
 		usleep(1000);
 	}
@@ -391,11 +407,12 @@ static void loads_without_an_entry_wait(void **state)
 			tickets[i] = publish_sum(&l, l.bench.publisher, i, 16, 16 * i);
 		for (i = 0; i < 20000; i++) {
 			vyre_ring_get_stats(l.bench.ring, &stats);
-			if (stats.sleeping == workers && stats.parked == LOADS - VYRE_IO_DEVICE_ENTRIES)
+			if (stats.sleeping == workers + IS_BEHIND_MAILBOX &&
+			    stats.parked == LOADS - VYRE_IO_DEVICE_ENTRIES)
 				break;
 			usleep(1000);
 		}
-		assert_int_equal(stats.sleeping, workers);
+		assert_int_equal(stats.sleeping, workers + IS_BEHIND_MAILBOX);
 		assert_int_equal(stats.waiting, VYRE_IO_DEVICE_ENTRIES);
 		assert_int_equal(stats.parked, LOADS - VYRE_IO_DEVICE_ENTRIES);
 		for (i = 0; i < LOADS; i += 10) { /* with an entry and without one */

@@ -1,7 +1,7 @@
 /* mailbox_blob.c - a set as native code with a mailbox, which vyrec itself makes for no native target: the scheduler of GPUs,
  * with one lane a workgroup, at full speed on threads.
  *
- *   mailbox_blob set.vyre out.vyb
+ *   mailbox_blob set.vyre out.vyb [builtins|miss]     built-in ops; and those that ask the host for bytes
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +33,10 @@ static int write_all(const char *path, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-static int compile(const char *path, const char *text, const char *out, struct vyrec_diags *diags)
+static int compile(const char *path, const char *text, const char *out, unsigned features, struct vyrec_diags *diags)
 {
 	const struct vyrec_target *target = vyrec_target_find("x86-64-v2");
-	const struct vyrec_pass_options passes = {.level = 2, .mailbox = true, .one_lane = true};
+	const struct vyrec_pass_options passes = {.level = 2, .mailbox = true, .one_lane = true, .features = features};
 	const struct vyrec_codegen_options codegen = {.level = 2};
 	struct vyrec_module *source = vyrec_parse(path, text, strlen(text), diags), *lowered = NULL;
 	struct vyrec_slice slice = {0};
@@ -63,14 +63,17 @@ static int compile(const char *path, const char *text, const char *out, struct v
 int main(int argc, char **argv)
 {
 	struct vyrec_diags diags = {0};
-	char *text = argc == 3 ? read_all(argv[1]) : NULL;
+	char *text = argc >= 3 ? read_all(argv[1]) : NULL;
+	bool miss = argc == 4 && !strcmp(argv[3], "miss"),
+	     builtins = miss || (argc == 4 && !strcmp(argv[3], "builtins"));
+	unsigned features = (builtins ? VYRE_HAS_BUILTINS : 0) | (miss ? VYRE_HAS_IO : 0);
 	int failed;
 
 	if (!text) {
 		fprintf(stderr, "mailbox_blob: no set to read. Fix: mailbox_blob set.vyre out.vyb\n");
 		return 2;
 	}
-	failed = compile(argv[1], text, argv[2], &diags);
+	failed = compile(argv[1], text, argv[2], features, &diags);
 	vyrec_diags_print(&diags, argv[1], text, strlen(text), stderr);
 	vyrec_diags_finish(&diags);
 	free(text);
