@@ -166,13 +166,14 @@ runtime_tests() {
 test_quick() {
 	stage_check
 	stage_build release 'build' all || return
-	stage_ctest release 'C tests'
+	stage_ctest release 'C tests' -LE '^long$'
 	stage_lit release 'text tests'
 	stage_readme
 }
 
 test_full() {
 	test_quick
+	stage_ctest release 'long C tests' -L '^long$'
 	stage ring-stress 'ring stress, 10,000,000 slots' build/tests/runtime_ring_stress_test 10000000
 	stage_model
 	stage ptx-corpus 'corpus as PTX and cubins, four targets' build/tests/codegen_ptx_corpus_test all
