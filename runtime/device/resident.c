@@ -135,6 +135,8 @@ static enum vyre_resident_state attend(struct vyre_ring *ring, struct engine *en
 		else
 			quiet++;
 	}
+	if (has_asked(ring)) /* with the last thing that it did */
+		vyre_ring_io_asked(ring);
 	vyre_ring_notify(ring);
 	return state;
 }
