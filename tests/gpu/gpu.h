@@ -94,6 +94,9 @@ uint32_t gpu_turns(const struct gpu_options *options, uint32_t usual);
 void gpu_rig_start(struct gpu_rig *rig, struct vyre_ring_params params);
 /* Stops with everything done, and closes. */
 void gpu_rig_end(struct gpu_rig *rig);
+/* Counts when every published slot has been counted as retired: a batch is counted after its slots have ended, and a drain
+ * waits for those. */
+void gpu_rig_stats(struct gpu_rig *rig, struct vyre_ring_stats *stats);
 void gpu_rig_close(struct gpu_rig *rig);
 /* The words of a buffer as they are now. */
 uint32_t *gpu_rig_read(struct gpu_rig *rig, const char *name, uint64_t *words);

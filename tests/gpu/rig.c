@@ -94,6 +94,18 @@ void gpu_rig_start(struct gpu_rig *rig, struct vyre_ring_params params)
 	OK(vyre_publisher_create(rig->ring, 0, &rig->publisher));
 }
 
+void gpu_rig_stats(struct gpu_rig *rig, struct vyre_ring_stats *stats)
+{
+	const struct timespec rest = {0, 1000000};
+
+	for (uint32_t turn = 0; turn < 10000; turn++) {
+		vyre_ring_get_stats(rig->ring, stats);
+		if (stats->retired == stats->published)
+			return;
+		nanosleep(&rest, NULL);
+	}
+}
+
 void gpu_rig_end(struct gpu_rig *rig)
 {
 	OK(vyre_ring_stop(rig->ring, 1, GPU_SECONDS(60)));

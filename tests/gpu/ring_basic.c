@@ -190,7 +190,7 @@ static void run_size(const struct gpu_options *options, uint32_t slots, uint32_t
 		next += n;
 	}
 	OK(vyre_ring_drain(rig.ring, GPU_SECONDS(60)));
-	vyre_ring_get_stats(rig.ring, &stats);
+	gpu_rig_stats(&rig, &stats);
 	EQUAL(stats.published, total);
 	EQUAL(stats.retired, total);
 	ring_check_marks(&rig, total, 1);

@@ -69,7 +69,7 @@ void gpu_test_faults(const struct gpu_options *options)
 	for (uint32_t i = 0; i < SLOTS; i++)
 		EQUAL(marks[i], i % FAULT_KINDS != 2 && i % FAULT_KINDS != 3);
 	free(marks);
-	vyre_ring_get_stats(rig.ring, &stats);
+	gpu_rig_stats(&rig, &stats);
 	EQUAL(stats.faults, failed);
 	EQUAL(failed, SLOTS / FAULT_KINDS * 3);
 	EQUAL(stats.retired, SLOTS);

@@ -107,7 +107,7 @@ void gpu_test_stress(const struct gpu_options *options)
 	pthread_join(toggle_thread, NULL);
 	OK(vyre_ring_drain(rig.ring, GPU_SECONDS(120)));
 	ring_check_marks(&rig, (uint64_t)share * PUBLISHERS, 1);
-	vyre_ring_get_stats(rig.ring, &stats);
+	gpu_rig_stats(&rig, &stats);
 	EQUAL(stats.published, (uint64_t)share * PUBLISHERS);
 	EQUAL(stats.retired, (uint64_t)share * PUBLISHERS);
 	EQUAL(stats.faults, 0);
@@ -149,7 +149,7 @@ void gpu_test_detached(const struct gpu_options *options)
 		EQUAL(gpu_rig_word(&rig, "sums", i), sums[i]);
 		EQUAL(gpu_rig_word(&rig, "sums", 8 + i), counts[i]);
 	}
-	vyre_ring_get_stats(rig.ring, &stats);
+	gpu_rig_stats(&rig, &stats);
 	EQUAL(stats.published, total);
 	EQUAL(stats.retired, total);
 	EQUAL(stats.faults, 0);
