@@ -38,12 +38,13 @@ enum {
 	ROWS = 1 << 29,	 /* behind a mailbox, where slots run from start to end: rows of a batch (mailbox.vyre) */
 	FERRY = 1 << 28, /* behind a mailbox, where there is a queue (mailbox_ferry.vyre) */
 	WIDE = 1 << 27,	 /* there are ops by workgroup, and lanes for them */
+	LINK = 1 << 26,	 /* behind a mailbox: ROWS or FERRY */
 };
 
 /*   text       feeds       features that it needs   features in whose absence alone it is there */
 #define PARTS(X) \
 	X(base, EVERY_FEED, 0, 0) \
-	X(own_cpu, EVERY_FEED, 0, FERRY | ROWS) \
+	X(own_cpu, EVERY_FEED, 0, LINK) \
 	X(own_device, LIVE, FERRY, 0) \
 	X(run, EVERY_FEED, 0, ROWS) \
 	X(args, EVERY_FEED & ~TASKS, 0, ROWS) \
@@ -53,7 +54,7 @@ enum {
 	X(records, EVERY_FEED, STOPS, 0) \
 	X(orders, PRIORITY, 0, STOPS) \
 	X(noqueue, EVERY_FEED, 0, VYRE_HAS_QUEUE | ROWS) \
-	X(io_cpu, EVERY_FEED, VYRE_HAS_IO, FERRY | ROWS) \
+	X(io_cpu, EVERY_FEED, VYRE_HAS_IO, LINK) \
 	X(io_device, LIVE, VYRE_HAS_IO | FERRY, 0) \
 	X(io, EVERY_FEED, VYRE_HAS_IO, 0) \
 	X(noio, EVERY_FEED, 0, VYRE_HAS_IO) \
@@ -78,6 +79,7 @@ enum {
 	X(queue_builtins, LIVE, VYRE_HAS_QUEUE | VYRE_HAS_BUILTINS, 0) \
 	X(quota, LIVE, 0, 0) \
 	X(live, LIVE, 0, VYRE_HAS_QUEUE | ROWS) \
+	X(mailbox_link, LIVE, LINK, 0) \
 	X(mailbox, LIVE, ROWS, 0) \
 	X(mailbox_poll, LIVE, ROWS, 0) \
 	X(mailbox_row, LIVE, ROWS, 0) \
@@ -270,7 +272,7 @@ static bool has_part(const struct part *part, const struct vyrec_mega_shape *sha
 {
 	unsigned stopping = shape->feed == VYRE_FEED_PRIORITY ? VYRE_HAS_SUSPEND | VYRE_HAS_IO : VYRE_HAS_RECORDS;
 	unsigned features = shape->features | (shape->features & stopping ? STOPS : 0) |
-			    (shape->mailbox ? vyrec_mega_has_ferry(shape) ? FERRY : ROWS : 0) |
+			    (shape->mailbox ? LINK | (vyrec_mega_has_ferry(shape) ? FERRY : ROWS) : 0) |
 			    (shape->wide ? WIDE : 0);
 	return (part->feeds >> shape->feed & 1) && (features & part->needs) == part->needs && !(features & part->lacks);
 }
