@@ -4,7 +4,7 @@
 #include "ir/ir.h"
 #include "passes/passes.h"
 
-/* What a target's code looks like from outside: one row of lower_forms in llvm_unit.c each. */
+/* What a target's code looks like from outside: one struct lower_form (llvm.h) each. */
 enum vyrec_family { VYREC_FAMILY_NATIVE, VYREC_FAMILY_NVPTX };
 
 /* A row per target (target.c): all that the lowering needs to know about it. */

@@ -1,7 +1,6 @@
 /* cuda_blob.c - writes the blob of native_kernel.c, right or with text that is none. */
 #include "cuda_blob.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,60 +8,23 @@
 #include "standin_blob.h"
 #include "test_blob.h"
 
-static void add_buffer(struct test_blob *blob, const char *name, uint32_t binding, uint32_t class_, uint64_t count)
-{
-	blob->buffers[blob->buffer_count++] = (struct vyre_blob_buffer){
-	    .name = test_blob_string(blob, name),
-	    .binding = binding,
-	    .class_ = class_,
-	    .element = VYRE_ELEMENT_U32,
-	    .count = count,
-	    .readback_bytes = UINT32_MAX,
-	};
-}
-
-static void add_slice(struct test_blob *blob, uint32_t unit, uint32_t section, uint64_t entry)
-{
-	blob->slices[blob->slice_count++] = (struct vyre_blob_slice){
-	    .unit = unit,
-	    .target = VYRE_TARGET_X86_64_V2,
-	    .format = VYRE_FORMAT_ELF,
-	    .lanes = {1, 1, 1},
-	    .section = section,
-	    .entry = entry,
-	    .stack_bytes = 4096,
-	};
-}
-
-static uint8_t *read_image(uint64_t *size)
-{
-	FILE *file = fopen(VYRE_NATIVE_IMAGE, "rb");
-	uint8_t *bytes = malloc(1 << 20);
-
-	if (!file || !bytes)
-		abort();
-	*size = fread(bytes, 1, 1 << 20, file);
-	fclose(file);
-	return bytes;
-}
-
 static void add_units(struct test_blob *blob, uint32_t data_class)
 {
-	add_buffer(blob, "gate", WORK_GATE, VYRE_CLASS_LIVE, GATE_WORDS);
-	add_buffer(blob, "data", WORK_DATA, data_class, 0);
-	add_buffer(blob, "table", WORK_TABLE, VYRE_CLASS_CONST, 1);
+	test_blob_buffer(blob, "gate", WORK_GATE, VYRE_CLASS_LIVE, GATE_WORDS);
+	test_blob_buffer(blob, "data", WORK_DATA, data_class, 0);
+	test_blob_buffer(blob, "table", WORK_TABLE, VYRE_CLASS_CONST, 1);
 	blob->units[blob->unit_count++] = (struct vyre_blob_unit){
 	    .name = test_blob_string(blob, "work"),
 	    .kind = VYRE_UNIT_PROGRAM,
 	    .workgroup = {1, 1, 1},
 	    .buffer_count = WORK_BUFFERS,
 	};
-	add_buffer(blob, "control", 0, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "ring_buffer", 1, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "debug_log", 2, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "io_queue", 3, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "launch", 4, VYRE_CLASS_PLAIN, 0);
-	add_buffer(blob, "data", TOGETHER_DATA, VYRE_CLASS_PLAIN, 0);
+	test_blob_buffer(blob, "control", 0, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "ring_buffer", 1, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "debug_log", 2, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "io_queue", 3, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "launch", 4, VYRE_CLASS_PLAIN, 0);
+	test_blob_buffer(blob, "data", TOGETHER_DATA, VYRE_CLASS_PLAIN, 0);
 	blob->units[blob->unit_count++] = (struct vyre_blob_unit){
 	    .name = test_blob_string(blob, "together"),
 	    .kind = VYRE_UNIT_SET,
@@ -78,24 +40,19 @@ uint8_t *cuda_blob_native(uint32_t data_class, const char *ptx, uint64_t *size)
 	enum { CODE_SECTION = 6 };
 	struct test_blob *blob = calloc(1, sizeof(*blob));
 	uint64_t image_bytes;
-	uint8_t *image = read_image(&image_bytes), *file;
+	uint8_t *image = test_blob_read(VYRE_NATIVE_IMAGE, &image_bytes), *file;
 
 	if (!blob)
 		abort();
 	add_units(blob, data_class);
-	add_slice(blob, 0, CODE_SECTION, test_blob_symbol(image, image_bytes, "work_entry"));
-	add_slice(blob, 1, CODE_SECTION, test_blob_symbol(image, image_bytes, "together_entry"));
+	test_blob_slice(blob, 0, CODE_SECTION, test_blob_symbol(image, image_bytes, "work_entry"));
+	test_blob_slice(blob, 1, CODE_SECTION, test_blob_symbol(image, image_bytes, "together_entry"));
 	if (ptx) {
-		add_slice(blob, 0, CODE_SECTION + 1, test_blob_string(blob, "vyre_work"));
+		test_blob_slice(blob, 0, CODE_SECTION + 1, test_blob_string(blob, "vyre_work"));
 		blob->slices[2].target = VYRE_TARGET_SM_75;
 		blob->slices[2].format = VYRE_FORMAT_PTX;
 	}
-	test_blob_section(blob, VYRE_BLOB_STRINGS, blob->strings, blob->string_bytes);
-	test_blob_section(blob, VYRE_BLOB_UNITS, blob->units, blob->unit_count * sizeof(blob->units[0]));
-	test_blob_section(blob, VYRE_BLOB_BUFFERS, blob->buffers, blob->buffer_count * sizeof(blob->buffers[0]));
-	test_blob_section(blob, VYRE_BLOB_OPS, blob->ops, 0);
-	test_blob_section(blob, VYRE_BLOB_ARGS, blob->args, 0);
-	test_blob_section(blob, VYRE_BLOB_SLICES, blob->slices, blob->slice_count * sizeof(blob->slices[0]));
+	test_blob_tables(blob);
 	test_blob_section(blob, VYRE_BLOB_CODE, image, image_bytes);
 	if (ptx)
 		test_blob_section(blob, VYRE_BLOB_CODE, ptx, strlen(ptx));

@@ -55,28 +55,15 @@ static void put(uint32_t *word, uint32_t value)
 static void bind_native(struct native *n)
 {
 	struct box *box = n->box;
-	const struct {
-		const char *name;
-		void *data;
-		uint64_t count;
-	} memory[] = {
-	    {"control", box->control, box->words},
-	    {"ring_buffer", box->lot, (uint64_t)box->slots * VYRE_SLOT_WORDS},
-	    {"debug_log", box->debug, VYRE_DEBUG_WORDS},
-	    {"io_queue", box->io, VYRE_IO_WORDS},
-	    {"launch", box->launch, VYRE_LAUNCH_WORDS},
-	    {"host_control", box->host, box->words},
-	    {"host_ring", box->ring, (uint64_t)box->slots * VYRE_SLOT_WORDS},
-	    {"host_stamps", box->stamps, box->slots},
-	    {"out", box->out, BOX_OUT},
-	};
+	struct vyrec_interp_buffer memory[BOX_BUFFERS];
 	const struct vyrec_unit_node *unit = &box->module->units[1];
+	box_buffers(box, memory);
 	for (uint32_t i = 0; i < unit->item_count; i++) {
 		const uint32_t *item = &box->module->refs[unit->items + 2 * i];
 		if (item[0] != VYREC_ITEM_BUFFER)
 			continue;
 		const char *name = vyrec_name_text(box->module, box->module->arrays[item[1]].name);
-		for (size_t k = 0; k < sizeof memory / sizeof *memory; k++)
+		for (size_t k = 0; k < BOX_BUFFERS; k++)
 			if (!strcmp(name, memory[k].name))
 				n->buffers[n->buffer_count] = (struct vyre_cpu_buffer){memory[k].data, memory[k].count};
 		assert_non_null(n->buffers[n->buffer_count++].data);

@@ -261,10 +261,11 @@ static inline void box_fail_if(struct box *box, uint64_t seed)
 			 vyrec_name_text(box->module, box->module->arrays[box->result.races[0].array].name));
 }
 
-/* One launch, the host beside it. */
-static inline void box_run(struct box *box, uint32_t workgroups, uint64_t seed)
+/* Every buffer that a set of these tests may have, by name. */
+enum { BOX_BUFFERS = 10 };
+static inline void box_buffers(struct box *box, struct vyrec_interp_buffer out[BOX_BUFFERS])
 {
-	struct vyrec_interp_buffer buffers[] = {
+	const struct vyrec_interp_buffer rows[BOX_BUFFERS] = {
 	    {"control", box->control, box->words},
 	    {"ring_buffer", box->lot, (uint64_t)box->slots * VYRE_SLOT_WORDS},
 	    {"debug_log", box->debug, VYRE_DEBUG_WORDS},
@@ -276,6 +277,13 @@ static inline void box_run(struct box *box, uint32_t workgroups, uint64_t seed)
 	    {"out", box->out, BOX_OUT},
 	    {"held", box->held, BOX_HELD},
 	};
+	memcpy(out, rows, sizeof rows);
+}
+
+/* One launch, the host beside it. */
+static inline void box_run(struct box *box, uint32_t workgroups, uint64_t seed)
+{
+	struct vyrec_interp_buffer buffers[BOX_BUFFERS];
 	struct vyrec_interp_options options = {.seed = seed,
 					       .step_limit = box->step_limit ? box->step_limit : 20000000,
 					       .detect_races = true,
@@ -284,6 +292,7 @@ static inline void box_run(struct box *box, uint32_t workgroups, uint64_t seed)
 					       .user = box};
 	const uint32_t grid[3] = {workgroups, 1, 1};
 
+	box_buffers(box, buffers);
 	box->random = seed;
 	box->launch[VYRE_LAUNCH_WORKERS] = workgroups;
 	box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_EXIT] = box->live[VYRE_LIVE_ENGINE + VYRE_ENGINE_POLLER] = 0;

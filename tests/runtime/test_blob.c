@@ -140,7 +140,7 @@ uint64_t test_blob_symbol(const uint8_t *image, uint64_t size, const char *name)
 	return 0;
 }
 
-static void add_buffer(struct test_blob *blob, const char *name, uint32_t binding, uint32_t class_, uint64_t count)
+void test_blob_buffer(struct test_blob *blob, const char *name, uint32_t binding, uint32_t class_, uint64_t count)
 {
 	blob->buffers[blob->buffer_count++] = (struct vyre_blob_buffer){
 	    .name = test_blob_string(blob, name),
@@ -170,7 +170,7 @@ static void add_op(struct test_blob *blob, const char *name, uint32_t opcode, ui
 		    .name = test_blob_string(blob, names[i]), .element = VYRE_ELEMENT_U32, .word = i};
 }
 
-static void add_slice(struct test_blob *blob, uint32_t unit, uint32_t section, uint64_t entry)
+void test_blob_slice(struct test_blob *blob, uint32_t unit, uint32_t section, uint64_t entry)
 {
 	blob->slices[blob->slice_count++] = (struct vyre_blob_slice){
 	    .unit = unit,
@@ -183,6 +183,16 @@ static void add_slice(struct test_blob *blob, uint32_t unit, uint32_t section, u
 	};
 }
 
+void test_blob_tables(struct test_blob *blob)
+{
+	test_blob_section(blob, VYRE_BLOB_STRINGS, blob->strings, blob->string_bytes);
+	test_blob_section(blob, VYRE_BLOB_UNITS, blob->units, blob->unit_count * sizeof(blob->units[0]));
+	test_blob_section(blob, VYRE_BLOB_BUFFERS, blob->buffers, blob->buffer_count * sizeof(blob->buffers[0]));
+	test_blob_section(blob, VYRE_BLOB_OPS, blob->ops, blob->op_count * sizeof(blob->ops[0]));
+	test_blob_section(blob, VYRE_BLOB_ARGS, blob->args, blob->arg_count * sizeof(blob->args[0]));
+	test_blob_section(blob, VYRE_BLOB_SLICES, blob->slices, blob->slice_count * sizeof(blob->slices[0]));
+}
+
 uint8_t *test_blob_reference(const char *entry, uint64_t *size)
 {
 	return test_blob_features(entry, 0, 0, size);
@@ -192,17 +202,17 @@ static void add_set_buffers(struct test_blob *blob, uint32_t features)
 {
 	uint32_t binding = REFERENCE_GATE + 1;
 
-	add_buffer(blob, "control", 0, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "ring_buffer", 1, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "debug_log", 2, VYRE_CLASS_LIVE, VYRE_DEBUG_WORDS);
-	add_buffer(blob, "io_queue", 3, VYRE_CLASS_LIVE, VYRE_IO_WORDS);
-	add_buffer(blob, "launch", 4, VYRE_CLASS_PLAIN, VYRE_LAUNCH_WORDS);
+	test_blob_buffer(blob, "control", 0, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "ring_buffer", 1, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "debug_log", 2, VYRE_CLASS_LIVE, VYRE_DEBUG_WORDS);
+	test_blob_buffer(blob, "io_queue", 3, VYRE_CLASS_LIVE, VYRE_IO_WORDS);
+	test_blob_buffer(blob, "launch", 4, VYRE_CLASS_PLAIN, VYRE_LAUNCH_WORDS);
 	if (features & VYRE_HAS_RECORDS)
-		add_buffer(blob, "frames", binding++, VYRE_CLASS_LIVE, 0);
+		test_blob_buffer(blob, "frames", binding++, VYRE_CLASS_LIVE, 0);
 	if (features & VYRE_HAS_QUEUE)
-		add_buffer(blob, "queue", binding, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "marks", REFERENCE_MARKS, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "gate", REFERENCE_GATE, VYRE_CLASS_LIVE, 4);
+		test_blob_buffer(blob, "queue", binding, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "marks", REFERENCE_MARKS, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "gate", REFERENCE_GATE, VYRE_CLASS_LIVE, 4);
 }
 
 uint8_t *test_blob_features(const char *entry, uint32_t features, uint32_t frame_words, uint64_t *size)
@@ -235,8 +245,8 @@ uint8_t *test_blob_features(const char *entry, uint32_t features, uint32_t frame
 	    .features = features,
 	    .frame_words = frame_words,
 	};
-	add_buffer(blob, "marks", 0, VYRE_CLASS_LIVE, 0);
-	add_buffer(blob, "gate", 1, VYRE_CLASS_LIVE, 1);
+	test_blob_buffer(blob, "marks", 0, VYRE_CLASS_LIVE, 0);
+	test_blob_buffer(blob, "gate", 1, VYRE_CLASS_LIVE, 1);
 	blob->units[blob->unit_count++] = (struct vyre_blob_unit){
 	    .name = test_blob_string(blob, "grid"),
 	    .kind = VYRE_UNIT_PROGRAM,
@@ -245,14 +255,9 @@ uint8_t *test_blob_features(const char *entry, uint32_t features, uint32_t frame
 	    .buffer_count = 2,
 	    .first_op = blob->op_count,
 	};
-	add_slice(blob, 0, CODE_SECTION, test_blob_symbol(image, image_bytes, entry ? entry : "reference_entry"));
-	add_slice(blob, 1, CODE_SECTION, test_blob_symbol(image, image_bytes, "grid_entry"));
-	test_blob_section(blob, VYRE_BLOB_STRINGS, blob->strings, blob->string_bytes);
-	test_blob_section(blob, VYRE_BLOB_UNITS, blob->units, blob->unit_count * sizeof(blob->units[0]));
-	test_blob_section(blob, VYRE_BLOB_BUFFERS, blob->buffers, blob->buffer_count * sizeof(blob->buffers[0]));
-	test_blob_section(blob, VYRE_BLOB_OPS, blob->ops, blob->op_count * sizeof(blob->ops[0]));
-	test_blob_section(blob, VYRE_BLOB_ARGS, blob->args, blob->arg_count * sizeof(blob->args[0]));
-	test_blob_section(blob, VYRE_BLOB_SLICES, blob->slices, blob->slice_count * sizeof(blob->slices[0]));
+	test_blob_slice(blob, 0, CODE_SECTION, test_blob_symbol(image, image_bytes, entry ? entry : "reference_entry"));
+	test_blob_slice(blob, 1, CODE_SECTION, test_blob_symbol(image, image_bytes, "grid_entry"));
+	test_blob_tables(blob);
 	test_blob_section(blob, VYRE_BLOB_CODE, image, image_bytes);
 	file = test_blob_build(blob, size);
 	free(image);

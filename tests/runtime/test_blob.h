@@ -28,6 +28,12 @@ struct test_blob {
 };
 
 uint32_t test_blob_string(struct test_blob *blob, const char *text);
+/* A buffer of u32, the next of a unit's. */
+void test_blob_buffer(struct test_blob *blob, const char *name, uint32_t binding, uint32_t class_, uint64_t count);
+/* A native slice for x86-64-v2 in a section. */
+void test_blob_slice(struct test_blob *blob, uint32_t unit, uint32_t section, uint64_t entry);
+/* The sections 0 .. 5: all that was added so far. */
+void test_blob_tables(struct test_blob *blob);
 void test_blob_section(struct test_blob *blob, uint32_t kind, const void *bytes, uint64_t size);
 /* A file in malloc'ed memory, with every digest right. */
 uint8_t *test_blob_build(const struct test_blob *blob, uint64_t *size);
