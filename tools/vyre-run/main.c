@@ -29,7 +29,7 @@ static const char usage_text[] =
     "  --workers N              threads, or workgroups, that serve the ring\n"
     "  --buffer NAME=FILE       a buffer with a file's bytes, not shorter than declared\n"
     "  --buffer NAME=zero:BYTES a zeroed buffer; those with a declared length need no option\n"
-    "  --slot 'OP(1, 2, 0x3)'   runs a slot; may be repeated\n"
+    "  --slot 'OP(1, 2, 0x3)'   runs a slot; may be repeated; nothing orders slots, --workers 2 and up overlap them\n"
     "  --json FILE|-            runs a slot a line: "
     "{\"op\":\"name\",\"args\":[1,2],\"tenant\":0,\"priority\":\"normal\"};\n"
     "                           output is JSON lines too\n"
