@@ -120,7 +120,7 @@ static bool assembles(const struct job *job, const struct vyrec_target *target)
 	struct vyrec_slice ptx = {.target = target,
 				  .image = (uint8_t *)(uintptr_t)LLVMGetBufferStart(job->emit.object),
 				  .image_bytes = LLVMGetBufferSize(job->emit.object)};
-	char message[256];
+	char message[VYREC_PTXAS_MESSAGE_BYTES];
 	uint8_t *cubin;
 	size_t bytes;
 	bool fine = vyrec_ptxas(&ptx, &cubin, &bytes, message, sizeof message) == VYREC_PTXAS_DONE;
@@ -348,32 +348,35 @@ static void take_cubin(struct vyrec_slice *out, const struct vyrec_slice *ptx, u
 	}
 }
 
+static const char absent[] = "ptxas is not found: it is neither $VYRE_PTXAS nor in PATH, $CUDA_HOME/bin or "
+			     "/usr/local/cuda/bin; install the CUDA toolkit, or compile with --cubin=auto";
+
 bool vyrec_assemble_with(struct vyrec_module *module, const struct vyrec_codegen_options *options,
 			 struct vyrec_slice *ptx, struct vyrec_slice *out, struct vyrec_diags *diags,
 			 void (*tamper)(LLVMModuleRef module))
 {
 	struct blame blame = {module, ptx->target, options, tamper, true};
-	char message[512] = "";
+	char message[VYREC_PTXAS_MESSAGE_BYTES] = "";
 	uint8_t *cubin;
 	size_t bytes;
 	double start = vyrec_now_ms();
 	*out = (struct vyrec_slice){0};
+	if (options->cubin == VYREC_CUBIN_NEVER)
+		return true;
 	enum vyrec_ptxas_result result = vyrec_ptxas(ptx, &cubin, &bytes, message, sizeof message);
 	ptx->times.link = vyrec_now_ms() - start;
-	if (result == VYREC_PTXAS_DONE && options->cubin != VYREC_CUBIN_NEVER)
+	if (result == VYREC_PTXAS_DONE) {
 		take_cubin(out, ptx, cubin, bytes);
-	else
-		free(cubin);
-	if (result == VYREC_PTXAS_REFUSED)
-		find_guilty(&blame, message, diags);
-	else if (result != VYREC_PTXAS_DONE && options->cubin == VYREC_CUBIN_REQUIRE)
-		vyrec_diags_add(diags, VYREC_ERROR, "", 0, "no cubin for %s: %s", ptx->target->name,
-				result == VYREC_PTXAS_TOO_OLD
-				    ? message
-				    : "ptxas is not found: it is neither $VYRE_PTXAS nor in PATH, $CUDA_HOME/bin or "
-				      "/usr/local/cuda/bin; install the CUDA toolkit, or compile with --cubin=auto");
-	else
 		return true;
+	}
+	bool is_missing = result == VYREC_PTXAS_ABSENT || result == VYREC_PTXAS_TOO_OLD;
+	if (is_missing && options->cubin != VYREC_CUBIN_REQUIRE)
+		return true;
+	if (result == VYREC_PTXAS_REFUSED && vyrec_ptxas_works(ptx, message, sizeof message))
+		find_guilty(&blame, message, diags);
+	else
+		vyrec_diags_add(diags, VYREC_ERROR, "", 0, "no cubin for %s: %s", ptx->target->name,
+				result == VYREC_PTXAS_ABSENT ? absent : message);
 	return false;
 }
 

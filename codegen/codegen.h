@@ -29,7 +29,7 @@ const struct vyrec_target *vyrec_target_find(const char *name);
 enum vyrec_cubin { VYREC_CUBIN_AUTO, VYREC_CUBIN_NEVER, VYREC_CUBIN_REQUIRE };
 
 struct vyrec_codegen_options {
-	enum vyrec_cubin cubin; /* NVPTX: auto = where ptxas is found */
+	enum vyrec_cubin cubin; /* NVPTX: auto = where ptxas is found; never = ptxas is not run */
 	unsigned level;       /* 0, 1, 2, 3: LLVM's default<On> */
 	const char *emit;     /* "llvm", "asm", "obj": also keep this form; NULL = only the linked image */
 };
@@ -67,8 +67,9 @@ bool vyrec_codegen(struct vyrec_module *module, const struct vyrec_target *targe
 		   const struct vyrec_codegen_options *options, struct vyrec_slice *out, struct vyrec_diags *diags);
 
 /* Assembles what vyrec_codegen made of a module for an NVIDIA target: registers, stack and spills are then known in the PTX
- * slice, and out is its cubin, unless the options say never. Where ptxas is not found, or is too old for the target, out
- * is empty (image NULL), which is an error only when a cubin is required. */
+ * slice, and out is its cubin. Where the options say never, ptxas is not touched and out is empty (image NULL). So it is
+ * where ptxas is not found, or is too old for the target, which is an error only when a cubin is required. One that fails
+ * at an empty kernel too, or does not end in its time, is an error that blames no unit. */
 bool vyrec_assemble(struct vyrec_module *module, const struct vyrec_codegen_options *options, struct vyrec_slice *ptx,
 		    struct vyrec_slice *out, struct vyrec_diags *diags);
 /* "13.0.88"; NULL where there is no ptxas. */

@@ -9,7 +9,8 @@
  *   llvm_memory.c  bounds policies, loads, stores, atomics, the debug log
  *   llvm_emit.c    target machine, optimiser, object and text forms
  *   llvm_guard.c   keeps a fatal error of LLVM inside one call
- *   link.c, elf.c  object -> image, and what is true of the image        ptxas.c  PTX -> cubin
+ *   link.c, elf.c  object -> image, and what is true of the image
+ *   ptxas.c  PTX -> cubin        child.c  another program, with a limit of time
  */
 #ifndef VYREC_LLVM_H
 #define VYREC_LLVM_H
@@ -213,11 +214,31 @@ uint64_t vyrec_elf_symbol(const uint8_t *image, size_t bytes, const char *name);
  * entries, which it may call. */
 void vyrec_elf_stacks(const uint8_t *image, size_t bytes, const uint64_t *entries, uint32_t count, uint32_t *stacks);
 
+/* child.c: runs a program to its end, or to that of its time. Its files: 0 is empty, 1 and 2 are `words`, 3 and 4 are `in` and
+ * `out` (-1: it has none). The exit code, VYREC_CHILD_SIGNALLED + signal, VYREC_CHILD_LATE, or -1 and errno. */
+enum { VYREC_CHILD_IN = 3, VYREC_CHILD_OUT = 4, VYREC_CHILD_SIGNALLED = 1000, VYREC_CHILD_LATE = 2000 };
+struct vyrec_child {
+	const char *path;
+	const char *const *args; /* from the name on; NULL behind */
+	int in, out, words;
+	unsigned milliseconds;
+};
+int vyrec_child_run(const struct vyrec_child *child);
+
 /* ptxas.c: assembles a PTX slice, and fills in what only ptxas knows of its entries. A message after TOO_OLD (for the
- * target) and REFUSED. */
-enum vyrec_ptxas_result { VYREC_PTXAS_DONE, VYREC_PTXAS_ABSENT, VYREC_PTXAS_TOO_OLD, VYREC_PTXAS_REFUSED };
+ * target), REFUSED (the text, as it seems) and BROKEN (no fault of the text: it cannot be run, or does not end). */
+enum vyrec_ptxas_result {
+	VYREC_PTXAS_DONE,
+	VYREC_PTXAS_ABSENT,
+	VYREC_PTXAS_TOO_OLD,
+	VYREC_PTXAS_REFUSED,
+	VYREC_PTXAS_BROKEN
+};
+enum { VYREC_PTXAS_MESSAGE_BYTES = 2048 }; /* with room for its path and its words */
 enum vyrec_ptxas_result vyrec_ptxas(struct vyrec_slice *ptx, uint8_t **cubin, size_t *cubin_bytes, char *message,
 				    size_t message_bytes);
+/* After REFUSED: does it assemble an empty kernel with the head of that text? False with a message. */
+bool vyrec_ptxas_works(const struct vyrec_slice *ptx, char *message, size_t message_bytes);
 
 double vyrec_now_ms(void);
 

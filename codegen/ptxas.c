@@ -1,28 +1,26 @@
 /* ptxas.c - PTX to a cubin, by NVIDIA's assembler as a child process, and what it tells of each entry.
  *
- * Enters: PTX text. Leaves: the cubin, registers, shared bytes, stack and spills of each entry, or ptxas's own words.
+ * Enters: PTX text. Leaves: the cubin, registers, shared bytes, stack and spills of each entry, or ptxas's own words; or
+ * that ptxas itself is at fault, which is asked with an empty kernel once it has refused something.
  * Invariant: nothing is left behind: input, output and words of the child are anonymous memory files that it reaches by
  * /proc/self/fd. The same text gives the same bytes: ptxas writes neither names nor times of its files into a cubin.
  *
  * Where it is looked for: $VYRE_PTXAS alone, when that is set (a path, or nothing: there is none); else PATH, then
- * $CUDA_HOME/bin, then /usr/local/cuda/bin. Its version is asked once a process.
+ * $CUDA_HOME/bin, then /usr/local/cuda/bin. Its version is asked once a process. It is given USUAL_SECONDS, or
+ * $VYRE_PTXAS_SECONDS.
  */
 #include <ctype.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "codegen/llvm.h"
-
-extern char **environ;
 
 /* ---- where it is ------------------------------------------------------------------------------------------------------- */
 
@@ -40,11 +38,12 @@ static bool in_folder(const char *folder, size_t bytes, const char *below, char 
 	return bytes && length < PATH_BYTES && is_program(path);
 }
 
+/* One that was named is taken at the word, program or not. */
 static bool find(char *path)
 {
 	const char *given = getenv("VYRE_PTXAS"), *folders = getenv("PATH"), *home = getenv("CUDA_HOME");
 	if (given)
-		return snprintf(path, PATH_BYTES, "%s", given) < PATH_BYTES && is_program(path);
+		return *given && snprintf(path, PATH_BYTES, "%s", given) < PATH_BYTES;
 	for (; folders && *folders; folders += *folders == ':') {
 		size_t bytes = strcspn(folders, ":");
 		if (in_folder(folders, bytes, "", path))
@@ -56,7 +55,7 @@ static bool find(char *path)
 	return in_folder("/usr/local/cuda", strlen("/usr/local/cuda"), "/bin", path);
 }
 
-/* ---- a child ----------------------------------------------------------------------------------------------------------- */
+/* ---- its files --------------------------------------------------------------------------------------------------------- */
 
 /* An anonymous file, and what has been written to it. */
 static int make_file(const char *name, const void *data, size_t bytes)
@@ -96,38 +95,6 @@ static uint8_t *read_file(int fd, size_t *bytes)
 	return data;
 }
 
-enum { CHILD_IN = 3, CHILD_OUT = 4, SIGNALLED = 1000 };
-
-/* Runs it with `in` and `out` as its files 3 and 4 (or neither: -1) and its words in `words`. The exit code, SIGNALLED + signal,
- * or -1 and errno. */
-static int run(const char *path, const char *const *args, int in, int out, int words)
-{
-	posix_spawn_file_actions_t files;
-	pid_t child;
-	int status = 0, error;
-	if (posix_spawn_file_actions_init(&files)) {
-		errno = ENOMEM;
-		return -1;
-	}
-	error = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
-	error = error ? error : posix_spawn_file_actions_adddup2(&files, words, 1);
-	error = error ? error : posix_spawn_file_actions_adddup2(&files, words, 2);
-	if (in >= 0) {
-		error = error ? error : posix_spawn_file_actions_adddup2(&files, in, CHILD_IN);
-		error = error ? error : posix_spawn_file_actions_adddup2(&files, out, CHILD_OUT);
-	}
-	error = error ? error : posix_spawn(&child, path, &files, NULL, (char *const *)(uintptr_t)args, environ);
-	posix_spawn_file_actions_destroy(&files);
-	if (error) {
-		errno = error;
-		return -1;
-	}
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : SIGNALLED + WTERMSIG(status);
-}
-
 /* Above the numbers that the child's files get, so that no dup2 there runs over one of these. */
 static int out_of_the_way(int fd)
 {
@@ -138,6 +105,36 @@ static int out_of_the_way(int fd)
 	return moved;
 }
 
+/* ---- its time ---------------------------------------------------------------------------------------------------------- */
+
+/* Minutes are normal for kernels of many thousand lines. */
+enum { USUAL_SECONDS = 600, MOST_SECONDS = 1000000 };
+
+/* 0 = it says something else. */
+static unsigned given_seconds(const char *given)
+{
+	char *end = NULL;
+	unsigned long seconds = isdigit((unsigned char)*given) ? strtoul(given, &end, 10) : 0;
+	return end && !*end && seconds <= MOST_SECONDS ? (unsigned)seconds : 0;
+}
+
+static unsigned limit_seconds(void)
+{
+	const char *given = getenv("VYRE_PTXAS_SECONDS");
+	unsigned seconds = given ? given_seconds(given) : 0;
+	return seconds ? seconds : USUAL_SECONDS;
+}
+
+static bool is_no_limit(char *message, size_t bytes)
+{
+	const char *given = getenv("VYRE_PTXAS_SECONDS");
+	if (!given || given_seconds(given))
+		return false;
+	snprintf(message, bytes, "VYRE_PTXAS_SECONDS is \"%.64s\"; make it whole seconds from 1 to %d, or unset it",
+		 given, MOST_SECONDS);
+	return true;
+}
+
 /* ---- its version ------------------------------------------------------------------------------------------------------- */
 
 /* "Cuda compilation tools, release 13.0, V13.0.88" */
@@ -145,10 +142,11 @@ static void read_version(const char *path, char *version, size_t bytes)
 {
 	const char *args[] = {path, "--version", NULL};
 	int words = out_of_the_way(make_file("ptxas-words", NULL, 0));
+	const struct vyrec_child child = {path, args, -1, -1, words, 1000 * limit_seconds()};
 	size_t length = 0;
 	uint8_t *text = NULL;
 	snprintf(version, bytes, "unknown");
-	if (words >= 0 && !run(path, args, -1, -1, words))
+	if (words >= 0 && !vyrec_child_run(&child))
 		text = read_file(words, &length);
 	const char *mark = text ? strstr((const char *)text, ", V") : NULL;
 	if (mark)
@@ -235,76 +233,185 @@ static void first_error(const char *words, char *message, size_t bytes)
 	snprintf(message, bytes, "ptxas: %.*s", (int)strcspn(at, "\n"), at);
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------------- */
-
-struct assembly {
-	int in, out, words;
-};
-
-static bool open_files(struct assembly *a, const struct vyrec_slice *ptx)
+/* Its last lines, on one, without what would disturb a terminal. */
+static void last_words(const char *words, char *text, size_t bytes)
 {
-	a->in = out_of_the_way(make_file("ptx", ptx->image, ptx->image_bytes));
-	a->out = out_of_the_way(make_file("cubin", NULL, 0));
-	a->words = out_of_the_way(make_file("ptxas-words", NULL, 0));
-	return a->in >= 0 && a->out >= 0 && a->words >= 0;
+	enum { LINES = 3, MOST_BYTES = 300 };
+	size_t end = strlen(words), start, at = 0;
+	unsigned lines = 0;
+	while (end && isspace((unsigned char)words[end - 1]))
+		end--;
+	for (start = end; start && end - start < MOST_BYTES; start--)
+		if (words[start - 1] == '\n' && ++lines == LINES)
+			break;
+	while (start < end && at + 3 < bytes) {
+		unsigned char c = (unsigned char)words[start++];
+		if (c == '\n') {
+			text[at++] = ' ';
+			text[at++] = '|';
+			c = ' ';
+		}
+		text[at++] = (char)(c < ' ' || c > '~' ? '?' : c);
+	}
+	text[at] = '\0';
 }
 
-static void close_files(const struct assembly *a)
+/* ---- a run of it ------------------------------------------------------------------------------------------------------- */
+
+struct assembly {
+	char path[PATH_BYTES];
+	const struct vyrec_target *target;
+	const void *text;
+	size_t text_bytes;
+	/* what became of it */
+	int code; /* as vyrec_child_run's; -1: errno */
+	char *words;
+	uint8_t *cubin; /* what was left where a cubin should be */
+	size_t cubin_bytes;
+};
+
+static void run(struct assembly *a)
 {
-	const int files[] = {a->in, a->out, a->words};
+	char arch[32], from[32], to[32];
+	const char *args[] = {a->path, arch, "-v", from, "-o", to, NULL};
+	struct vyrec_child child = {.path = a->path, .args = args, .milliseconds = 1000 * limit_seconds()};
+	size_t bytes = 0;
+	int error;
+	snprintf(arch, sizeof arch, "-arch=%s", a->target->cpu);
+	snprintf(from, sizeof from, "/proc/self/fd/%d", VYREC_CHILD_IN);
+	snprintf(to, sizeof to, "/proc/self/fd/%d", VYREC_CHILD_OUT);
+	child.in = out_of_the_way(make_file("ptx", a->text, a->text_bytes));
+	child.out = out_of_the_way(make_file("cubin", NULL, 0));
+	child.words = out_of_the_way(make_file("ptxas-words", NULL, 0));
+	a->code = child.in >= 0 && child.out >= 0 && child.words >= 0 ? vyrec_child_run(&child) : -1;
+	error = errno;
+	if (a->code >= 0) {
+		a->words = (char *)read_file(child.words, &bytes);
+		a->cubin = read_file(child.out, &a->cubin_bytes);
+	}
+	const int files[] = {child.in, child.out, child.words};
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		if (files[i] >= 0)
 			close(files[i]);
+	errno = error;
 }
 
-static enum vyrec_ptxas_result judge(int code, const char *words, char *message, size_t message_bytes)
+static void finish(struct assembly *a)
 {
-	if (!code)
-		return VYREC_PTXAS_DONE;
-	first_error(words, message, message_bytes);
-	if (code >= SIGNALLED)
-		snprintf(message, message_bytes, "ptxas ended by signal %d", code - SIGNALLED);
-	else if (!*words)
-		snprintf(message, message_bytes, "ptxas ended with %d and said nothing", code);
-	return is_too_old(words) ? VYREC_PTXAS_TOO_OLD : VYREC_PTXAS_REFUSED;
+	free(a->words);
+	free(a->cubin);
 }
 
 /* What goes into a blob is a cubin, whatever ended as if it had made one. */
-static enum vyrec_ptxas_result take_output(int fd, uint8_t **cubin, size_t *bytes, char *message, size_t message_bytes)
+static bool is_cubin(const struct assembly *a)
 {
-	*bytes = 0;
-	*cubin = read_file(fd, bytes);
-	if (*bytes >= SELFMAG && !memcmp(*cubin, ELFMAG, SELFMAG))
+	return a->cubin && a->cubin_bytes >= SELFMAG && !memcmp(a->cubin, ELFMAG, SELFMAG);
+}
+
+/* "ended with status 3" */
+static void tell_end(const struct assembly *a, char *text, size_t bytes)
+{
+	if (a->code >= VYREC_CHILD_SIGNALLED)
+		snprintf(text, bytes, "ended by signal %d", a->code - VYREC_CHILD_SIGNALLED);
+	else if (a->code)
+		snprintf(text, bytes, "ended with status %d", a->code);
+	else
+		snprintf(text, bytes, "ended with status 0, but the %zu bytes that it left are no cubin",
+			 a->cubin_bytes);
+}
+
+/* For a reader who has the text in mind: the first complaint about it, else how it ended. */
+static void tell_refusal(const struct assembly *a, char *message, size_t bytes)
+{
+	if (a->code && a->code < VYREC_CHILD_SIGNALLED && a->words && *a->words) {
+		first_error(a->words, message, bytes);
+		return;
+	}
+	int at = snprintf(message, bytes, "ptxas ");
+	tell_end(a, message + at, bytes - (size_t)at);
+}
+
+static bool is_broken(const struct assembly *a, char *message, size_t bytes)
+{
+	if (a->code == VYREC_CHILD_LATE)
+		snprintf(
+		    message, bytes,
+		    "%s was not done after %u s, and was ended; give it more time with VYRE_PTXAS_SECONDS, or leave "
+		    "the assembling to the driver with --cubin=never",
+		    a->path, limit_seconds());
+	else if (a->code < 0)
+		snprintf(message, bytes,
+			 "cannot run %s: %s; name another ptxas in VYRE_PTXAS, or compile with --cubin=never", a->path,
+			 strerror(errno));
+	return a->code < 0 || a->code == VYREC_CHILD_LATE;
+}
+
+static enum vyrec_ptxas_result judge(const struct assembly *a, char *message, size_t bytes)
+{
+	if (is_broken(a, message, bytes))
+		return VYREC_PTXAS_BROKEN;
+	if (!a->code && is_cubin(a))
 		return VYREC_PTXAS_DONE;
-	snprintf(message, message_bytes, "ptxas ended well, but the %zu bytes that it left are no cubin", *bytes);
-	free(*cubin);
-	*cubin = NULL;
-	return VYREC_PTXAS_REFUSED;
+	tell_refusal(a, message, bytes);
+	return a->code && is_too_old(a->words) ? VYREC_PTXAS_TOO_OLD : VYREC_PTXAS_REFUSED;
 }
 
 enum vyrec_ptxas_result vyrec_ptxas(struct vyrec_slice *ptx, uint8_t **cubin, size_t *cubin_bytes, char *message,
 				    size_t message_bytes)
 {
-	char path[PATH_BYTES], arch[32], in[32], out[32];
-	const char *args[] = {path, arch, "-v", in, "-o", out, NULL};
-	struct assembly files;
-	size_t bytes = 0;
+	struct assembly a = {.target = ptx->target, .text = ptx->image, .text_bytes = ptx->image_bytes};
 	*cubin = NULL;
-	if (!find(path))
+	if (!find(a.path))
 		return VYREC_PTXAS_ABSENT;
-	snprintf(arch, sizeof arch, "-arch=%s", ptx->target->cpu);
-	snprintf(in, sizeof in, "/proc/self/fd/%d", CHILD_IN);
-	snprintf(out, sizeof out, "/proc/self/fd/%d", CHILD_OUT);
-	int code = open_files(&files, ptx) ? run(path, args, files.in, files.out, files.words) : -1;
-	if (code < 0)
-		snprintf(message, message_bytes, "cannot run %s: %s", path, strerror(errno));
-	char *words = code < 0 ? NULL : (char *)read_file(files.words, &bytes);
-	enum vyrec_ptxas_result result = words ? judge(code, words, message, message_bytes) : VYREC_PTXAS_REFUSED;
-	if (result == VYREC_PTXAS_DONE)
-		result = take_output(files.out, cubin, cubin_bytes, message, message_bytes);
-	if (result == VYREC_PTXAS_DONE)
-		read_resources(ptx, words);
-	free(words);
-	close_files(&files);
+	if (is_no_limit(message, message_bytes))
+		return VYREC_PTXAS_BROKEN;
+	run(&a);
+	enum vyrec_ptxas_result result = judge(&a, message, message_bytes);
+	if (result == VYREC_PTXAS_DONE) {
+		read_resources(ptx, a.words);
+		*cubin = a.cubin;
+		*cubin_bytes = a.cubin_bytes;
+		a.cubin = NULL;
+	}
+	finish(&a);
 	return result;
+}
+
+/* ---- does it work at all? ---------------------------------------------------------------------------------------------- */
+
+/* An empty kernel, with the directives that start another text. */
+static char *make_empty(const struct vyrec_slice *ptx, size_t *bytes)
+{
+	static const char last[] = ".address_size 64\n", kernel[] = ".visible .entry vyre_empty()\n{\n\tret;\n}\n";
+	const char *text = (const char *)ptx->image, *at = memmem(text, ptx->image_bytes, last, sizeof last - 1);
+	size_t head = at ? (size_t)(at - text) + sizeof last - 1 : 0;
+	char *made = vyrec_alloc(head + sizeof kernel);
+	memcpy(made, text, head);
+	memcpy(made + head, kernel, sizeof kernel);
+	*bytes = head + sizeof kernel - 1;
+	return made;
+}
+
+bool vyrec_ptxas_works(const struct vyrec_slice *ptx, char *message, size_t message_bytes)
+{
+	char end[128], words[512];
+	struct assembly a = {.target = ptx->target};
+	if (!find(a.path))
+		return true; /* it has gone since */
+	char *text = make_empty(ptx, &a.text_bytes);
+	a.text = text;
+	run(&a);
+	bool works = !a.code && is_cubin(&a);
+	if (!works && !is_broken(&a, message, message_bytes)) {
+		tell_end(&a, end, sizeof end);
+		last_words(a.words, words, sizeof words);
+		snprintf(message, message_bytes,
+			 "ptxas itself fails: %s, given an empty kernel, %s%s%s%s; mend it, name another one in "
+			 "VYRE_PTXAS, or "
+			 "compile with --cubin=never",
+			 a.path, end, *words ? " and said \"" : " and said nothing", words, *words ? "\"" : "");
+	}
+	finish(&a);
+	free(text);
+	return works;
 }

@@ -1,15 +1,18 @@
 /* ptxas_test.c - the assembler as a child process: found or not, what it says, what becomes of it.
  *
  * Most cases run against a shell script in ptxas's place, so that they need no CUDA toolkit and see every kind of end: a
- * success with numbers, an error, an assembler that is too old, a signal, a version that cannot be read. The last ones use
- * the real one where it is.
+ * success with numbers, an error, an assembler that is too old, one that is broken or hangs, a signal, a version that
+ * cannot be read. The last ones use the real one where it is.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,7 +24,7 @@ static const char source[] =
     "  body { s[lane] = a[lane]\n    barrier\n    a[lane] = s[63 - lane] }\n}\n"
     "program second workgroup(32) {\n  buffer a: u32[]\n  body { a[lane] = reduce_add(lane) }\n}\n";
 
-static char script[64];
+static char script[64], note[64]; /* a file that scripts write */
 
 /* Puts a script in ptxas's place; NULL: nothing is there. */
 static void pretend(const char *text)
@@ -123,33 +126,54 @@ static void numbers_of_each_entry_are_kept(void **state)
 	ptx_finish(&p);
 }
 
-static void numbers_come_without_a_cubin_too(void **state)
+static void never_is_never(void **state)
 {
 	struct vyrec_slice cubin;
 	struct ptx p;
+	char text[256];
 	(void)state;
-	pretend(numbers);
+	snprintf(text, sizeof text, "touch %s\nexit 3\n", note);
+	pretend(text);
 	assert_true(assemble(VYREC_CUBIN_NEVER, &p, &cubin));
 	assert_null(cubin.image);
-	assert_int_equal(p.slice.resources[1].registers, 40);
+	assert_int_equal(p.slice.resources[1].registers, 0);
+	assert_int_equal(access(note, F_OK), -1);
 	ptx_finish(&p);
+	expect_error(VYREC_CUBIN_AUTO, "ptxas"); /* the script does leave a note */
+	assert_int_equal(unlink(note), 0);
 }
+
+/* What works for an empty kernel, and so is right about others. */
+#define IF_EMPTY "grep -q vyre_empty \"$3\" && { printf '\\177ELF cubin' > \"$5\"; exit 0; }\n"
 
 static void its_words_are_the_error(void **state)
 {
 	(void)state;
-	pretend("echo \"ptxas $3, line 7; error   : Not a name of any known instruction: 'bad'\" >&2\n"
-		"echo 'ptxas fatal   : Ptx assembly aborted due to errors' >&2\nexit 255\n");
+	pretend(IF_EMPTY "echo \"ptxas $3, line 7; error   : Not a name of any known instruction: 'bad'\" >&2\n"
+			 "echo 'ptxas fatal   : Ptx assembly aborted due to errors' >&2\nexit 255\n");
 	expect_error(VYREC_CUBIN_AUTO, "sm_90 cannot compile first: ptxas: Not a name of any known instruction: 'bad'");
 }
 
 /* The one that fails is named: the script refuses what has the second program's reduction in it. */
 static void the_unit_at_fault_is_named(void **state)
 {
+	static const struct {
+		const char *end, *words;
+	} rows[] = {
+	    {"echo 'ptxas x, line 1; error   : no reductions today' >&2; exit 1", "no reductions today"},
+	    {"kill -9 $$", "ended by signal 9"},
+	    {"exit 0", "ended with status 0, but the 0 bytes that it left are no cubin"},
+	    {"echo '// garbage' > \"$5\"; exit 0", "ended with status 0, but the 11 bytes that it left are no cubin"},
+	    {"exit 7", "ended with status 7"}};
 	(void)state;
-	pretend("grep -q redux.sync \"$3\" && { echo 'ptxas x, line 1; error   : no reductions today' >&2; exit 1; }\n"
-		"printf '\\177ELF cubin' > \"$5\"\n");
-	expect_error(VYREC_CUBIN_AUTO, "sm_90 cannot compile second: ptxas: no reductions today");
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[256], words[128];
+		snprintf(text, sizeof text, "grep -q redux.sync \"$3\" && { %s; }\nprintf '\\177ELF cubin' > \"$5\"\n",
+			 rows[i].end);
+		snprintf(words, sizeof words, "sm_90 cannot compile second: ptxas%s %s", i ? "" : ":", rows[i].words);
+		pretend(text);
+		expect_error(i % 2 ? VYREC_CUBIN_AUTO : VYREC_CUBIN_REQUIRE, words);
+	}
 }
 
 static void an_old_one_is_like_none(void **state)
@@ -167,35 +191,179 @@ static void an_old_one_is_like_none(void **state)
 	}
 }
 
-static void a_crash_is_an_error(void **state)
+/* ---- what is no fault of the text -------------------------------------------------------------------------------------- */
+
+static void a_broken_one_is_blamed_itself(void **state)
 {
+	static const struct {
+		const char *text, *words;
+	} rows[] = {
+	    {"kill -9 $$\n", "ended by signal 9 and said nothing"},
+	    {"exit 127\n", "ended with status 127 and said nothing"},
+	    {"exit 0\n", "ended with status 0, but the 0 bytes that it left are no cubin and said nothing"},
+	    {"echo '// garbage' > \"$5\"\n", "but the 11 bytes that it left are no cubin"},
+	    {"for i in 1 2 3 4 5; do echo \"line $i\"; done\nexit 1\n",
+	     "ended with status 1 and said \"line 3 | line 4 | line 5\""},
+	    {"printf 'a\\033b\\377c\\n' >&2\nexit 1\n", "said \"a?b?c\""},
+	    {"head -c 100000 /dev/zero | tr '\\0' x\nexit 1\n", "said \"xxxxxxxx"},
+	    {"echo \"ptxas $3, line 1; error   : everything\" >&2\nexit 255\n", "line 1; error   : everything\""},
+	};
+	char start[256];
 	(void)state;
-	pretend("kill -9 $$\n");
-	expect_error(VYREC_CUBIN_AUTO, "ptxas ended by signal 9");
+	snprintf(start, sizeof start, "no cubin for sm_90: ptxas itself fails: %s, given an empty kernel, ", script);
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		pretend(rows[i].text);
+		expect_error(VYREC_CUBIN_AUTO, start);
+		expect_error(VYREC_CUBIN_REQUIRE, rows[i].words);
+		expect_error(VYREC_CUBIN_AUTO,
+			     "; mend it, name another one in VYRE_PTXAS, or compile with --cubin=never");
+	}
 }
 
+/* Whoever names one means it. */
 static void what_cannot_run_is_an_error(void **state)
 {
+	static const struct {
+		const char *text, *words;
+		mode_t mode;
+	} rows[] = {{"#!/no/such/interpreter\n", "No such file or directory", 0700},
+		    {"#!/bin/sh\nexit 0\n", "Permission denied", 0600},
+		    {"neither a script nor a program", "Exec format error", 0700}};
+	char words[256];
 	(void)state;
-	FILE *file = fopen(script, "w");
-	assert_non_null(file);
-	fprintf(file, "#!/no/such/interpreter\n");
-	fclose(file);
-	chmod(script, 0700);
 	setenv("VYRE_PTXAS", script, 1);
-	expect_error(VYREC_CUBIN_AUTO, "cannot run ");
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		FILE *file = fopen(script, "w");
+		assert_non_null(file);
+		fprintf(file, "%s", rows[i].text);
+		fclose(file);
+		chmod(script, rows[i].mode);
+		snprintf(words, sizeof words, "no cubin for sm_90: cannot run %s: %s; name another ptxas in VYRE_PTXAS",
+			 script, rows[i].words);
+		expect_error(VYREC_CUBIN_AUTO, words);
+	}
+	unlink(script);
+	expect_error(VYREC_CUBIN_AUTO, "No such file or directory");
 }
 
-static void success_without_a_cubin_is_an_error(void **state)
+/* It has a child of its own, as a script around the real one would. */
+static void pretend_to_hang(void)
 {
+	char text[512];
+	snprintf(text, sizeof text, "sleep 1000 &\necho $! > %s.part\nmv %s.part %s\nwait\n", note, note, note);
+	unlink(note);
+	pretend(text);
+}
+
+/* The process whose number is in the note; waits for the note. */
+static pid_t hanging(void)
+{
+	FILE *file;
+	int pid = 0;
+	while (!(file = fopen(note, "r")))
+		usleep(1000);
+	assert_int_equal(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	unlink(note);
+	assert_true(pid > 1);
+	return pid;
+}
+
+/* Killed, whether or not its new parent has noticed. */
+static bool is_gone(pid_t pid)
+{
+	char path[64], state = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	FILE *file = fopen(path, "r");
+	if (!file)
+		return true;
+	bool is_read = fscanf(file, "%*d (%*[^)]) %c", &state) == 1;
+	fclose(file);
+	return is_read ? state == 'Z' || state == 'X' : true;
+}
+
+static void wait_until_gone(pid_t pid)
+{
+	while (!is_gone(pid)) /* a test that hangs here has failed */
+		usleep(1000);
+}
+
+static void one_that_hangs_is_ended(void **state)
+{
+	char words[256];
 	(void)state;
-	pretend("exit 0\n");
-	expect_error(VYREC_CUBIN_AUTO, "ptxas ended well, but the 0 bytes that it left are no cubin");
-	expect_error(VYREC_CUBIN_REQUIRE, "ptxas ended well, but the 0 bytes that it left are no cubin");
-	pretend("echo '// garbage' > \"$5\"\n");
-	expect_error(VYREC_CUBIN_REQUIRE, "the 11 bytes that it left are no cubin");
-	pretend("exit 7\n");
-	expect_error(VYREC_CUBIN_AUTO, "ptxas ended with 7 and said nothing");
+	pretend_to_hang();
+	setenv("VYRE_PTXAS_SECONDS", "1", 1);
+	snprintf(words, sizeof words,
+		 "no cubin for sm_90: %s was not done after 1 s, and was ended; give it more time with "
+		 "VYRE_PTXAS_SECONDS, or leave the assembling to the driver with --cubin=never",
+		 script);
+	expect_error(VYREC_CUBIN_AUTO, words);
+	unsetenv("VYRE_PTXAS_SECONDS");
+	wait_until_gone(hanging());
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+static void a_limit_that_is_none_is_an_error(void **state)
+{
+	static const char *const values[] = {"", "0", "-1", "1s", "soon", "1000001", "99999999999999999999"};
+	(void)state;
+	pretend(numbers);
+	for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
+		char words[128];
+		setenv("VYRE_PTXAS_SECONDS", values[i], 1);
+		snprintf(words, sizeof words, "VYRE_PTXAS_SECONDS is \"%s\"; make it whole seconds", values[i]);
+		expect_error(VYREC_CUBIN_AUTO, words);
+	}
+	unsetenv("VYRE_PTXAS_SECONDS");
+}
+
+/* The process that assembles ends by the signal, as it would without a child, and the child with it. */
+static void a_signal_ends_both(void **state)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct ptx p;
+	(void)state;
+	assert_true(ptx_make(source, "sm_90", 2, VYREC_POLICY_CHECKED, &p));
+	for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
+		int status;
+		pretend_to_hang();
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (!child) {
+			struct vyrec_codegen_options options = {.level = 2, .cubin = VYREC_CUBIN_REQUIRE};
+			struct vyrec_slice cubin;
+			signal(signals[i], SIG_DFL);
+			vyrec_assemble(p.module, &options, &p.slice, &cubin, &p.diags);
+			_exit(0);
+		}
+		pid_t grandchild = hanging();
+		assert_int_equal(kill(child, signals[i]), 0);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), signals[i]);
+		wait_until_gone(grandchild);
+	}
+	ptx_finish(&p);
+}
+
+/* nohup is not undone, and whoever ignores children still learns how this one ended. */
+static void ignored_signals_stay_ignored(void **state)
+{
+	char text[1024];
+	(void)state;
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	snprintf(text, sizeof text, "kill -HUP %d\n%s", (int)getpid(), numbers);
+	pretend(text);
+	struct vyrec_slice cubin;
+	struct ptx p;
+	assert_true(assemble(VYREC_CUBIN_REQUIRE, &p, &cubin));
+	vyrec_slice_finish(&cubin);
+	ptx_finish(&p);
+	assert_true(signal(SIGCHLD, SIG_DFL) == SIG_IGN);
+	assert_true(signal(SIGHUP, SIG_DFL) == SIG_IGN);
 }
 
 static unsigned open_files(void)
@@ -213,6 +381,7 @@ static void no_file_stays_open(void **state)
 	unsigned before = open_files();
 	numbers_of_each_entry_are_kept(state);
 	its_words_are_the_error(state);
+	one_that_hangs_is_ended(state); /* it takes its second once */
 	assert_int_equal(open_files(), before);
 }
 
@@ -271,18 +440,21 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(absent_is_an_error_only_where_required),
 	    cmocka_unit_test(numbers_of_each_entry_are_kept),
-	    cmocka_unit_test(numbers_come_without_a_cubin_too),
+	    cmocka_unit_test(never_is_never),
 	    cmocka_unit_test(its_words_are_the_error),
 	    cmocka_unit_test(the_unit_at_fault_is_named),
 	    cmocka_unit_test(an_old_one_is_like_none),
-	    cmocka_unit_test(a_crash_is_an_error),
+	    cmocka_unit_test(a_broken_one_is_blamed_itself),
 	    cmocka_unit_test(what_cannot_run_is_an_error),
-	    cmocka_unit_test(success_without_a_cubin_is_an_error),
+	    cmocka_unit_test(a_limit_that_is_none_is_an_error),
+	    cmocka_unit_test(a_signal_ends_both),
+	    cmocka_unit_test(ignored_signals_stay_ignored),
 	    cmocka_unit_test(no_file_stays_open),
 	    cmocka_unit_test(same_text_same_cubin),
 	    cmocka_unit_test(entries_and_parameters_have_names_of_their_own),
 	};
 	snprintf(script, sizeof script, "/tmp/vyre-ptxas-%d", (int)getpid());
+	snprintf(note, sizeof note, "/tmp/vyre-ptxas-%d.note", (int)getpid());
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(script);
 	return failed;

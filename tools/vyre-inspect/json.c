@@ -101,6 +101,12 @@ static json_t *units(const struct inspected *in)
 	return all;
 }
 
+/* Of a slice for a GPU only an assembler knows its stack, registers and spills; registers 0: none has seen it. */
+static json_t *assembled(const struct vyre_blob_slice *row, uint32_t number)
+{
+	return row->registers ? json_integer(number) : json_null();
+}
+
 static json_t *slices(const struct inspected *in)
 {
 	json_t *all = json_array();
@@ -109,13 +115,16 @@ static json_t *slices(const struct inspected *in)
 		json_t *entry = row->format == VYRE_FORMAT_ELF ? json_integer((json_int_t)row->entry)
 							       : name(in, (uint32_t)row->entry);
 		json_array_append_new(
-		    all, json_pack("{s:o,s:s,s:s,s:I,s:o,s:[I,I,I],s:b,s:I,s:I,s:I,s:I}", "unit",
-				   name(in, in->view.units[row->unit].name), "target", target_name(row->target),
-				   "format", format_name(row->format), "section", (json_int_t)row->section, "entry",
-				   entry, "lanes", (json_int_t)row->lanes[0], (json_int_t)row->lanes[1],
-				   (json_int_t)row->lanes[2], "mailbox", (row->flags & VYRE_SLICE_MAILBOX) != 0,
-				   "stack", (json_int_t)row->stack_bytes, "shared", (json_int_t)row->shared_bytes,
-				   "registers", (json_int_t)row->registers, "spilled", (json_int_t)row->spill_bytes));
+		    all,
+		    json_pack("{s:o,s:s,s:s,s:I,s:o,s:[I,I,I],s:b,s:o,s:I,s:o,s:o}", "unit",
+			      name(in, in->view.units[row->unit].name), "target", target_name(row->target), "format",
+			      format_name(row->format), "section", (json_int_t)row->section, "entry", entry, "lanes",
+			      (json_int_t)row->lanes[0], (json_int_t)row->lanes[1], (json_int_t)row->lanes[2],
+			      "mailbox", (row->flags & VYRE_SLICE_MAILBOX) != 0, "stack",
+			      row->format == VYRE_FORMAT_ELF ? json_integer(row->stack_bytes)
+							     : assembled(row, row->stack_bytes),
+			      "shared", (json_int_t)row->shared_bytes, "registers", assembled(row, row->registers),
+			      "spilled", assembled(row, row->spill_bytes)));
 	}
 	return all;
 }

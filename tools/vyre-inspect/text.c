@@ -4,6 +4,7 @@
  * printed as escapes: a name must not move the cursor of the terminal that shows it.
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,6 +114,21 @@ static void print_entry(const struct inspected *in, const struct vyre_blob_slice
 	}
 }
 
+/* What only an assembler knows is not there when none has seen the slice: registers are then 0. */
+static void print_resources(const struct vyre_blob_slice *row)
+{
+	const bool is_native = row->format == VYRE_FORMAT_ELF;
+	if (is_native || row->registers)
+		printf(", stack %u", row->stack_bytes);
+	printf(", shared %u", row->shared_bytes);
+	if (!is_native)
+		printf(", lanes %u,%u,%u", row->lanes[0], row->lanes[1], row->lanes[2]);
+	if (row->registers)
+		printf(", registers %u, spilled %u", row->registers, row->spill_bytes);
+	else if (!is_native)
+		printf(", registers and stack not known (without ptxas)");
+}
+
 static void print_slices(const struct inspected *in)
 {
 	for (uint32_t i = 0; i < in->view.slice_count; i++) {
@@ -122,11 +138,7 @@ static void print_slices(const struct inspected *in)
 		printf(" %s %s: %" PRIu64 " bytes in section %u, ", target_name(row->target), format_name(row->format),
 		       in->view.sections[row->section].bytes, row->section);
 		print_entry(in, row);
-		printf(", stack %u, shared %u", row->stack_bytes, row->shared_bytes);
-		if (row->format != VYRE_FORMAT_ELF)
-			printf(", lanes %u,%u,%u", row->lanes[0], row->lanes[1], row->lanes[2]);
-		if (row->registers)
-			printf(", registers %u, spilled %u", row->registers, row->spill_bytes);
+		print_resources(row);
 		puts(row->flags & VYRE_SLICE_MAILBOX ? ", mailbox" : "");
 	}
 }
