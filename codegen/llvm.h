@@ -2,7 +2,8 @@
  *
  *   llvm_unit.c    one LLVM function for a program: declarations, types, diagnostics of what a target cannot do
  *   llvm_native.c, llvm_nvptx.c    what differs between families of targets: a struct lower_form each
- *   llvm_meet.c, llvm_nvptx_atomic.c    NVPTX: where lanes meet; read-modify-writes with order and scope
+ *   llvm_meet.c, llvm_meet_falls.c      NVPTX: where lanes meet; which lanes can fall, so that others meet without them
+ *   llvm_nvptx_atomic.c   NVPTX: read-modify-writes with order and scope
  *   llvm_nvptx_shape.c    NVPTX: what code generation wants otherwise than the optimiser leaves it
  *   llvm_stmt.c    statements        llvm_expr.c  expressions but operations       llvm_ops.c  rows of ops.def
  *   llvm_fma.c     fma where the target has none
@@ -166,12 +167,14 @@ LLVMValueRef nvptx_shared(struct lower *l, LLVMTypeRef element, uint32_t count, 
 enum { MEET_WARP = 32 };
 void meet_open(struct lower *l);  /* a unit begins: can lanes fall? */
 void meet_begin(struct lower *l); /* where they can: everybody is present, behind the next barrier */
-bool meet_falls(struct lower *l, vyrec_block block); /* do a trap and a meeting stand in one catch's block? */
 void meet_leave(struct lower *l);  /* this lane falls */
 void meet_all(struct lower *l, unsigned depth); /* the end of such a catch */
 void meet_return(struct lower *l); /* this lane, which had fallen, is there again */
 LLVMValueRef meet_collective(struct lower *l, const struct vyrec_expr_node *e, LLVMValueRef value, LLVMValueRef index);
 bool meet_barrier(struct lower *l, vyrec_scope scope);
+/* llvm_meet_falls.c: which catches lanes can fall out of. */
+bool meet_falls(struct lower *l, vyrec_block block); /* do a trap and a meeting stand in one catch's block? */
+void meet_survey(struct lower *l); /* the same of a whole unit: fills meet.depth and meet.whole */
 /* llvm_nvptx_atomic.c */
 LLVMValueRef nvptx_rmw(struct lower *l, const struct vyrec_expr_node *node, LLVMValueRef place, LLVMValueRef value);
 /* llvm_nvptx_shape.c: between the optimiser and the code generator. */

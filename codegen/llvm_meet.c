@@ -13,9 +13,6 @@
  * bit a lane, tells collectives who is still there; they use no instruction that names a lane which is not. The same
  * without a catch: a lane that traps clears its bit and exits, and hardware barriers do not wait for it.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "codegen/llvm.h"
 
 enum { SLOT_BYTES = 8 };
@@ -501,104 +498,13 @@ LLVMValueRef meet_collective(struct lower *l, const struct vyrec_expr_node *e, L
 	}
 }
 
-/* ---- which catches lanes can fall out of ------------------------------------------------------------------------------- */
-
-/* A walk that counts: traps under a block, and by statement and expression, how many catches that lanes can fall out of
- * stand around it. */
-struct survey {
-	struct lower *l;
-	uint8_t *stmts, *exprs; /* catches around, any that has been walked */
-	uint32_t traps, loose_traps;
-	uint8_t mark; /* added to whatever stands under the block */
-};
-
-static void see_stmt(void *user, struct vyrec_module *m, vyrec_stmt stmt)
-{
-	struct survey *s = user;
-	bool traps = m->stmts[stmt].kind == VYREC_STMT_TRAP || m->stmts[stmt].policy == VYREC_POLICY_TRAP;
-	s->traps += traps;
-	s->loose_traps += traps && !s->stmts[stmt];
-	s->stmts[stmt] = (uint8_t)(s->stmts[stmt] + s->mark);
-}
-
-static void see_expr(void *user, struct vyrec_module *m, vyrec_expr expr)
-{
-	struct survey *s = user;
-	bool traps = m->exprs[expr].policy == VYREC_POLICY_TRAP;
-	s->traps += traps;
-	s->loose_traps += traps && !s->exprs[expr];
-	s->exprs[expr] = (uint8_t)(s->exprs[expr] + s->mark);
-}
-
-static void survey_block(struct survey *s, vyrec_block block, uint8_t mark)
-{
-	struct vyrec_walker walker = {see_stmt, see_expr, s};
-	s->traps = s->loose_traps = 0;
-	s->mark = mark;
-	vyrec_walk_block(s->l->m, block, &walker);
-}
-
-static struct survey survey_begin(struct lower *l)
-{
-	return (struct survey){.l = l, .stmts = vyrec_alloc(l->m->stmt_count), .exprs = vyrec_alloc(l->m->expr_count)};
-}
-
-static void survey_end(struct survey *s)
-{
-	free(s->stmts);
-	free(s->exprs);
-}
-
-bool meet_falls(struct lower *l, vyrec_block block)
-{
-	struct survey s = survey_begin(l);
-	survey_block(&s, block, 0);
-	survey_end(&s);
-	return lower_lanes(l) > 1 && s.traps && vyrec_block_meets(l->m, block, NULL);
-}
-
-/* Walked from the outside to the inside. */
-static void see_catch(void *user, struct vyrec_module *m, vyrec_stmt stmt)
-{
-	struct survey *s = user;
-	const struct vyrec_stmt_node *n = &m->stmts[stmt];
-	if (n->kind != VYREC_STMT_CATCH)
-		return;
-	bool falls = meet_falls(s->l, n->body[0]);
-	if (falls && s->l->meet.depth <= s->stmts[stmt])
-		s->l->meet.depth = s->stmts[stmt] + 1u;
-	survey_block(s, n->body[0], falls);
-}
-
-/* Marks what is in any catch. */
-static void see_caught(void *user, struct vyrec_module *m, vyrec_stmt stmt)
-{
-	if (m->stmts[stmt].kind == VYREC_STMT_CATCH)
-		survey_block(user, m->stmts[stmt].body[0], 1);
-}
-
-static bool traps_outside(struct lower *l, vyrec_block body)
-{
-	struct survey s = survey_begin(l);
-	struct vyrec_walker walker = {.stmt = see_caught, .user = &s};
-	vyrec_walk_block(l->m, body, &walker);
-	survey_block(&s, body, 0);
-	survey_end(&s);
-	return s.loose_traps != 0;
-}
+/* ---- a unit begins ------------------------------------------------------------------------------------------------------ */
 
 void meet_open(struct lower *l)
 {
-	struct survey s = survey_begin(l);
-	struct vyrec_walker walker = {.stmt = see_catch, .user = &s};
-	vyrec_block body = l->m->units[l->unit].body;
 	uint32_t bytes = warps(l) * (uint32_t)sizeof(uint32_t);
 	l->meet = (struct lower_meet){0};
-	if (lower_lanes(l) > 1 && vyrec_block_meets(l->m, body, NULL)) {
-		vyrec_walk_block(l->m, body, &walker);
-		l->meet.whole = traps_outside(l, body);
-	}
-	survey_end(&s);
+	meet_survey(l);
 	if (!l->meet.depth && !l->meet.whole)
 		return;
 	l->meet.present = nvptx_shared(l, l->i32, warps(l), bytes, "#present");
