@@ -1,6 +1,7 @@
 /* bench_rig.h - one device, one kernel of the reference set, one ring, for the ring tests. */
 #ifndef BENCH_RIG_H
 #define BENCH_RIG_H
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -155,6 +157,29 @@ static inline vyre_ticket bench_publish(struct bench *b, uint32_t opcode, uint32
 static inline void bench_open_gate(struct bench *b, uint32_t gate)
 {
 	__atomic_store_n(&b->gate_words[gate], 1, __ATOMIC_RELEASE);
+}
+
+/* The body of a thread that lets whoever waits at gate 0 wait for a while. */
+static inline void *bench_open_gate_later(void *bench)
+{
+	usleep(20000);
+	bench_open_gate(bench, 0);
+	return NULL;
+}
+
+/* In `before_commit` of a ring: the thread that publishes ends there. */
+static inline void bench_die(void *user)
+{
+	(void)user;
+	pthread_exit(NULL);
+}
+
+static inline struct vyre_ring_stats bench_stats(struct bench *b)
+{
+	struct vyre_ring_stats now;
+
+	vyre_ring_get_stats(b->ring, &now);
+	return now;
 }
 
 #define SECONDS(n) ((uint64_t)(n)*1000000000u)

@@ -39,14 +39,6 @@ static void is_cancelled(struct bench *b, vyre_ticket ticket)
 	assert_int_equal(result.fault_detail, 0);
 }
 
-static struct vyre_ring_stats stats(struct bench *b)
-{
-	struct vyre_ring_stats now;
-
-	vyre_ring_get_stats(b->ring, &now);
-	return now;
-}
-
 static void slots_of_every_kind(void **state)
 {
 	uint32_t kind;
@@ -68,10 +60,10 @@ static void slots_of_every_kind(void **state)
 			assert_int_equal(vyre_ring_set_tenant(b.ring, 1, 0), VYRE_OK);
 			assert_int_equal(vyre_publish(other, &mark, 1, 0, 0, &parked), VYRE_OK);
 			wait_for_status(&b, parked, VYRE_SLOT_REQUEUE);
-			assert_int_equal(stats(&b).parked, 1);
+			assert_int_equal(bench_stats(&b).parked, 1);
 			assert_int_equal(vyre_cancel(b.ring, parked, SECONDS(20)), VYRE_OK);
 			is_cancelled(&b, parked);
-			assert_int_equal(stats(&b).parked, 0);
+			assert_int_equal(bench_stats(&b).parked, 0);
 			assert_int_equal(vyre_cancel(b.ring, parked, SECONDS(20)), VYRE_STALE);
 			/* What runs, runs to its end. */
 			assert_int_equal(vyre_cancel(b.ring, running, kind ? 100000 : SECONDS(20)),
@@ -86,9 +78,9 @@ static void slots_of_every_kind(void **state)
 			assert_int_equal(vyre_wait(b.ring, ended, 0, NULL), VYRE_OK);
 		}
 		assert_int_equal(b.mark_words[1], 0);
-		assert_int_equal(stats(&b).published, 120);
-		assert_int_equal(stats(&b).retired, 120);
-		assert_int_equal(stats(&b).faults, 40);
+		assert_int_equal(bench_stats(&b).published, 120);
+		assert_int_equal(bench_stats(&b).retired, 120);
+		assert_int_equal(bench_stats(&b).faults, 40);
 		vyre_publisher_destroy(other);
 		bench_close(&b);
 	}
@@ -198,7 +190,7 @@ static void many_cancel_at_once(void **state)
 			assert_int_equal(b.mark_words[1 + i] + cancellers[i].cancelled, 500);
 		}
 		assert_int_equal(b.mark_words[9], 500);
-		assert_int_equal(stats(&b).retired, 2000);
+		assert_int_equal(bench_stats(&b).retired, 2000);
 		bench_close(&b);
 	}
 }
@@ -233,9 +225,9 @@ static void a_shutdown_slot_ends_the_ring(void **state)
 	pair[0] = b.ring;
 	pair[1] = &masked;
 	assert_int_equal(pthread_create(&thread, NULL, wait_for_ticket, pair), 0);
-	for (i = 0; i < 20000 && stats(&b).sleeping != 2; i++)
+	for (i = 0; i < 20000 && bench_stats(&b).sleeping != 2; i++)
 		usleep(1000);
-	assert_int_equal(stats(&b).sleeping, 2);
+	assert_int_equal(bench_stats(&b).sleeping, 2);
 	shutdown = bench_publish(&b, VYRE_OPCODE_SHUTDOWN, 0, 0, 0);
 	assert_int_equal(vyre_wait(b.ring, shutdown, SECONDS(20), NULL), VYRE_OK);
 	pthread_join(thread, NULL); /* cancelled, and told */
@@ -244,9 +236,9 @@ static void a_shutdown_slot_ends_the_ring(void **state)
 	assert_int_equal(__atomic_load_n(&b.ring->left, __ATOMIC_SEQ_CST), 1); /* the sleeper too */
 	assert_int_equal(vyre_publish(b.publisher, &slot, 1, 0, 0, NULL), VYRE_STOPPED);
 	assert_non_null(strstr(vyre_last_error(), "SHUTDOWN"));
-	assert_int_equal(stats(&b).shut_down, 1);
-	assert_int_equal(stats(&b).parked, 0);
-	assert_int_equal(stats(&b).retired, 2);
+	assert_int_equal(bench_stats(&b).shut_down, 1);
+	assert_int_equal(bench_stats(&b).parked, 0);
+	assert_int_equal(bench_stats(&b).retired, 2);
 	assert_int_equal(vyre_ring_drain(b.ring, SECONDS(1)), VYRE_OK);
 	assert_int_equal(vyre_ring_stop(b.ring, 1, SECONDS(1)), VYRE_OK);
 	vyre_publisher_destroy(other);
@@ -304,7 +296,7 @@ static void stop_cancels_suspended_slots(void **state)
 		/* The fence may see that what it waited for is gone, before it is. */
 		assert_true(result.status == VYRE_SLOT_EMPTY || (i == 1 && result.status == VYRE_SLOT_DONE));
 	}
-	assert_int_equal(stats(&b).retired, 2);
+	assert_int_equal(bench_stats(&b).retired, 2);
 	assert_int_equal(vyre_cancel(b.ring, tickets[0], 0), VYRE_STALE);
 	bench_close(&b);
 }

@@ -169,12 +169,6 @@ static void refused_launches(void **state)
 	bench_close(&b);
 }
 
-static void die(void *user)
-{
-	(void)user;
-	pthread_exit(NULL);
-}
-
 static void *publish_five_and_die(void *argument)
 {
 	struct bench *b = argument;
@@ -197,7 +191,7 @@ static void a_publisher_that_dies(void **state)
 	(void)state;
 	mailbox_open(&b, sleepless, BENCH_MARKS);
 	for (i = 0; i < 30; i++) {
-		b.ring->before_commit = die;
+		b.ring->before_commit = bench_die;
 		assert_int_equal(pthread_create(&thread, NULL, publish_five_and_die, &b), 0);
 		pthread_join(thread, NULL);
 		b.ring->before_commit = NULL;

@@ -318,15 +318,6 @@ static void a_raised_quota_wakes_publishers(void **state)
 	bench_close(&b);
 }
 
-static void *open_gate_later(void *argument)
-{
-	struct bench *b = argument;
-
-	usleep(5000);
-	bench_open_gate(b, 0);
-	return NULL;
-}
-
 /* Of a ring full of parked slots one place becomes free, once, and nothing else moves: the publisher that sleeps must be
  * content with it. */
 static void one_place_is_room(void **state)
@@ -349,18 +340,12 @@ static void one_place_is_room(void **state)
 		assert_int_equal(vyre_publish(other, slots, 63, 0, 0, NULL), VYRE_OK);
 		slots[0] = bench_slot(REFERENCE_OP_BLOCK, 1, 0, 0);
 		assert_int_equal(vyre_publish(b.publisher, slots, 1, 0, 0, NULL), VYRE_OK);
-		assert_int_equal(pthread_create(&thread, NULL, open_gate_later, &b), 0);
+		assert_int_equal(pthread_create(&thread, NULL, bench_open_gate_later, &b), 0);
 		assert_int_equal(vyre_publish(b.publisher, slots, 1, VYRE_PUBLISH_WAIT, SECONDS(20), NULL), VYRE_OK);
 		pthread_join(thread, NULL);
 		vyre_publisher_destroy(other);
 		bench_close(&b);
 	}
-}
-
-static void die(void *user)
-{
-	(void)user;
-	pthread_exit(NULL);
 }
 
 static void *publish_two_and_die(void *argument)
@@ -388,7 +373,7 @@ static void a_publisher_that_dies(void **state)
 	for (i = 0; i < 4; i++)
 		slots[i] = bench_slot(REFERENCE_OP_NOTHING, 0, 0, 0);
 	for (i = 0; i < 20; i++) {
-		b.ring->before_commit = die;
+		b.ring->before_commit = bench_die;
 		assert_int_equal(pthread_create(&thread, NULL, publish_two_and_die, &b), 0);
 		pthread_join(thread, NULL);
 		b.ring->before_commit = NULL;

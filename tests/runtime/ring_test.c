@@ -7,22 +7,14 @@
 
 static const struct vyre_ring_params small = {.slots = 8, .workers = 1, .first_position = 0xFFFFFF00u};
 
-static struct vyre_ring_stats stats(struct bench *b)
-{
-	struct vyre_ring_stats now;
-
-	vyre_ring_get_stats(b->ring, &now);
-	return now;
-}
-
 /* Gives up after a long while, so that a lost wake-up fails the test instead of hanging it. */
 static void wait_for_sleepers(struct bench *b, uint32_t count)
 {
 	int i;
 
-	for (i = 0; i < 10000 && stats(b).sleeping != count; i++)
+	for (i = 0; i < 10000 && bench_stats(b).sleeping != count; i++)
 		usleep(1000);
-	assert_int_equal(stats(b).sleeping, count);
+	assert_int_equal(bench_stats(b).sleeping, count);
 }
 
 static void round_trip(void **state)
@@ -42,8 +34,8 @@ static void round_trip(void **state)
 		assert_int_equal(result.words[1], 1000000);
 		assert_int_equal(result.words[2], 0);
 	}
-	assert_int_equal(stats(&b).published, 1000);
-	assert_int_equal(stats(&b).retired, 1000);
+	assert_int_equal(bench_stats(&b).published, 1000);
+	assert_int_equal(bench_stats(&b).retired, 1000);
 	bench_close(&b);
 }
 
@@ -122,7 +114,7 @@ static void full_and_room(void **state)
 	assert_int_equal(vyre_publish(b.publisher, slots, 8, 0, 0, tickets), VYRE_OK);
 	assert_int_equal(vyre_publish(b.publisher, slots, 1, 0, 0, &one), VYRE_FULL);
 	assert_int_equal(vyre_publish(b.publisher, slots, 1, VYRE_PUBLISH_WAIT, 2000000, &one), VYRE_TIMEOUT);
-	assert_int_equal(stats(&b).published, 8);
+	assert_int_equal(bench_stats(&b).published, 8);
 	bench_open_gate(&b, 0);
 	assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
 	/* Ended, but every place is held by its ticket. */
@@ -154,15 +146,6 @@ static void *release_later(void *argument)
 	return NULL;
 }
 
-static void *open_gate_later(void *argument)
-{
-	struct later *later = argument;
-
-	usleep(20000);
-	bench_open_gate(later->bench, 0);
-	return NULL;
-}
-
 static void publishers_wait_for_room(void **state)
 {
 	struct bench b;
@@ -188,7 +171,7 @@ static void publishers_wait_for_room(void **state)
 	/* Room that comes from slots that end: a handler that blocks the only worker. */
 	slots[0] = bench_slot(REFERENCE_OP_BLOCK, 1, 0, 0);
 	assert_int_equal(vyre_publish(b.publisher, slots, 8, 0, 0, NULL), VYRE_OK);
-	assert_int_equal(pthread_create(&thread, NULL, open_gate_later, &later), 0);
+	assert_int_equal(pthread_create(&thread, NULL, bench_open_gate_later, &b), 0);
 	assert_int_equal(vyre_publish(b.publisher, slots, 8, VYRE_PUBLISH_WAIT, SECONDS(20), NULL), VYRE_OK);
 	pthread_join(thread, NULL);
 	bench_close(&b);
@@ -215,8 +198,8 @@ static void faults(void **state)
 	assert_int_equal(vyre_wait(b.ring, ticket, SECONDS(20), &result), VYRE_FAULT);
 	assert_int_equal(result.fault_code, VYRE_FAULT_TRAP);
 	assert_int_equal(result.fault_detail, 99);
-	assert_int_equal(stats(&b).faults, 2);
-	assert_int_equal(stats(&b).detached_faults, 0);
+	assert_int_equal(bench_stats(&b).faults, 2);
+	assert_int_equal(bench_stats(&b).detached_faults, 0);
 	/* Detached faults are counted, and their places come back. */
 	slot = bench_slot(REFERENCE_OP_TRAP, 1, 7, 0);
 	for (uint32_t i = 0; i < 20; i++) {
@@ -224,10 +207,10 @@ static void faults(void **state)
 		assert_int_equal(vyre_publish(b.publisher, &slot, 1, VYRE_PUBLISH_WAIT, SECONDS(20), NULL), VYRE_OK);
 		assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
 	}
-	assert_int_equal(stats(&b).detached_faults, 20);
-	assert_int_equal(stats(&b).last_fault_code, VYRE_FAULT_TRAP);
-	assert_int_equal(stats(&b).last_fault_detail, 26);
-	assert_int_equal(stats(&b).faults, 22);
+	assert_int_equal(bench_stats(&b).detached_faults, 20);
+	assert_int_equal(bench_stats(&b).last_fault_code, VYRE_FAULT_TRAP);
+	assert_int_equal(bench_stats(&b).last_fault_detail, 26);
+	assert_int_equal(bench_stats(&b).faults, 22);
 	bench_close(&b);
 }
 
@@ -272,9 +255,9 @@ static void masked_tenants_wait_and_delay_nobody(void **state)
 			ticket = bench_publish(&b, REFERENCE_OP_NOTHING, 0, 0, 0);
 			assert_int_equal(vyre_wait(b.ring, ticket, SECONDS(20), NULL), VYRE_OK);
 		}
-		for (i = 0; i < 10000 && stats(&b).parked != 4; i++)
+		for (i = 0; i < 10000 && bench_stats(&b).parked != 4; i++)
 			usleep(1000);
-		assert_int_equal(stats(&b).parked, 4);
+		assert_int_equal(bench_stats(&b).parked, 4);
 		assert_int_equal(vyre_wait(b.ring, masked[0], 1000000, NULL), VYRE_TIMEOUT);
 		assert_int_equal(b.mark_words[3], 4 * (round - 1));
 		if (round % 2) /* also when everybody sleeps */
@@ -283,7 +266,7 @@ static void masked_tenants_wait_and_delay_nobody(void **state)
 		for (i = 0; i < 4; i++)
 			assert_int_equal(vyre_wait(b.ring, masked[i], SECONDS(20), NULL), VYRE_OK);
 		assert_int_equal(b.mark_words[3], 4 * round);
-		assert_int_equal(stats(&b).parked, 0);
+		assert_int_equal(bench_stats(&b).parked, 0);
 	}
 	vyre_publisher_destroy(other);
 	bench_close(&b);
@@ -303,7 +286,7 @@ static void idle_workers_sleep_and_wake(void **state)
 		ticket = bench_publish(&b, REFERENCE_OP_NOTHING, 0, 0, 0);
 		assert_int_equal(vyre_wait(b.ring, ticket, SECONDS(20), NULL), VYRE_OK);
 	}
-	assert_true(stats(&b).wakes >= 20);
+	assert_true(bench_stats(&b).wakes >= 20);
 	bench_close(&b);
 }
 
@@ -322,121 +305,8 @@ static void no_wake_up_is_lost(void **state)
 
 		assert_int_equal(vyre_wait(b.ring, ticket, SECONDS(20), NULL), VYRE_OK);
 	}
-	assert_int_equal(stats(&b).metrics[REFERENCE_OP_NOTHING], 10000);
+	assert_int_equal(bench_stats(&b).metrics[REFERENCE_OP_NOTHING], 10000);
 	bench_close(&b);
-}
-
-static void stop_cancels_what_nobody_claimed(void **state)
-{
-	struct bench b;
-	struct vyre_slot slots[8];
-	struct vyre_result result;
-	struct later later = {&b, 0};
-	vyre_ticket tickets[8];
-	pthread_t thread;
-	uint32_t i, done = 0, empty = 0;
-
-	(void)state;
-	bench_open(&b, "never_claims_entry", small);
-	for (i = 0; i < 8; i++)
-		slots[i] = bench_slot(REFERENCE_OP_NOTHING, 0, 0, 0);
-	assert_int_equal(vyre_publish(b.publisher, slots, 8, 0, 0, tickets), VYRE_OK);
-	assert_int_equal(vyre_ring_stop(b.ring, 1, 2000000), VYRE_TIMEOUT); /* cannot drain; is stopped all the same */
-	for (i = 0; i < 8; i++) {
-		assert_int_equal(vyre_wait(b.ring, tickets[i], 0, &result), VYRE_OK);
-		assert_int_equal(result.status, VYRE_SLOT_EMPTY);
-	}
-	assert_int_equal(vyre_publish(b.publisher, slots, 1, 0, 0, NULL), VYRE_STOPPED);
-	assert_int_equal(vyre_publish(b.publisher, slots, 1, VYRE_PUBLISH_WAIT, SECONDS(1), NULL), VYRE_STOPPED);
-	assert_int_equal(vyre_ring_stop(b.ring, 1, 0), VYRE_OK); /* again */
-	assert_int_equal(stats(&b).retired, 8);
-	bench_close(&b);
-
-	/* With slots in flight: what is claimed ends, the rest is cancelled, nothing is in between. */
-	bench_open(&b, NULL, (struct vyre_ring_params){.slots = 64, .workers = 1});
-	tickets[0] = bench_publish(&b, REFERENCE_OP_BLOCK, 1, 0, 0);
-	for (i = 1; i < 8; i++)
-		tickets[i] = bench_publish(&b, REFERENCE_OP_NOTHING, 0, 0, 0);
-	assert_int_equal(pthread_create(&thread, NULL, open_gate_later, &later), 0);
-	assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(20)), VYRE_OK);
-	pthread_join(thread, NULL);
-	for (i = 0; i < 8; i++) {
-		assert_int_equal(vyre_wait(b.ring, tickets[i], 0, &result), VYRE_OK);
-		done += result.status == VYRE_SLOT_DONE;
-		empty += result.status == VYRE_SLOT_EMPTY;
-	}
-	assert_int_equal(done + empty, 8);
-	assert_int_equal(stats(&b).retired, 8);
-	bench_close(&b);
-}
-
-static void stop_cancels_parked_slots(void **state)
-{
-	struct bench b;
-	struct vyre_result result;
-	vyre_ticket ticket;
-	uint32_t i;
-
-	(void)state;
-	bench_open(&b, NULL, small);
-	assert_int_equal(vyre_ring_set_tenant(b.ring, 0, 0), VYRE_OK);
-	ticket = bench_publish(&b, REFERENCE_OP_NOTHING, 0, 0, 0);
-	for (i = 0; i < 10000 && stats(&b).parked != 1; i++)
-		usleep(1000);
-	assert_int_equal(vyre_ring_drain(b.ring, 1000000), VYRE_TIMEOUT);
-	assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(20)), VYRE_OK);
-	assert_int_equal(vyre_wait(b.ring, ticket, 0, &result), VYRE_OK);
-	assert_int_equal(result.status, VYRE_SLOT_EMPTY);
-	assert_int_equal(stats(&b).parked, 0);
-	bench_close(&b);
-}
-
-static void *wait_forever(void *argument)
-{
-	struct later *later = argument;
-	struct vyre_result result;
-
-	assert_int_equal(vyre_wait(later->bench->ring, later->ticket, VYRE_FOREVER, &result), VYRE_OK);
-	assert_int_equal(result.status, VYRE_SLOT_EMPTY);
-	return NULL;
-}
-
-static void stop_wakes_waiters(void **state)
-{
-	struct bench b;
-	struct later later = {&b, 0};
-	pthread_t thread;
-
-	(void)state;
-	bench_open(&b, "never_claims_entry", small);
-	later.ticket = bench_publish(&b, REFERENCE_OP_NOTHING, 0, 0, 0);
-	assert_int_equal(pthread_create(&thread, NULL, wait_forever, &later), 0);
-	usleep(10000);
-	assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(20)), VYRE_OK);
-	pthread_join(thread, NULL);
-	bench_close(&b);
-}
-
-/* The gate's memory belongs to the kernel as long as a handler runs in it, whatever was destroyed before. */
-static void a_handler_that_does_not_return(void **state)
-{
-	struct bench b;
-	uint32_t *gate;
-
-	(void)state;
-	bench_open(&b, NULL, small);
-	vyre_ticket ticket = bench_publish(&b, REFERENCE_OP_BLOCK, 1, 0, 0);
-	while (vyre_slot_status(b.ring, ticket >> VYRE_OWNER_SHIFT) != VYRE_SLOT_CLAIMED)
-		usleep(100); /* a slot that no worker has taken yet would be cancelled, not waited for */
-	assert_int_equal(vyre_ring_stop(b.ring, 1, 1000000), VYRE_TIMEOUT);
-	assert_int_equal(vyre_ring_stop(b.ring, 0, 0), VYRE_TIMEOUT);
-	gate = b.gate_words;
-	bench_close(&b); /* logs, does not block, does not free what the worker uses */
-	assert_true(vyre_mem_live() > 0);
-	__atomic_store_n(gate, 1, __ATOMIC_RELEASE);
-	for (int i = 0; i < 10000 && vyre_mem_live() != 0; i++)
-		usleep(1000);
-	assert_int_equal(vyre_mem_live(), 0); /* the last worker freed everything */
 }
 
 static void odd_kernels(void **state)
@@ -458,57 +328,12 @@ static void odd_kernels(void **state)
 				assert_int_equal(vyre_wait(b.ring, ticket, 100000, NULL), VYRE_TIMEOUT);
 		}
 		assert_int_equal(vyre_ring_drain(b.ring, 1000000), VYRE_TIMEOUT);
-		stats(&b);
+		bench_stats(&b);
 		assert_true(vyre_ring_read_log(b.ring, 0, records, 4) <= 4);
 		assert_int_equal(vyre_ring_read_log(b.ring, 0xFFFFFFFFu, records, 4), 0);
 		assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(20)), VYRE_OK);
 		bench_close(&b);
 	}
-}
-
-/* A thread that ends inside publish: its slots are taken back, the next publisher goes on. */
-static void die(void *user)
-{
-	(void)user;
-	pthread_exit(NULL);
-}
-
-static void *publish_and_die(void *argument)
-{
-	struct bench *b = argument;
-	struct vyre_slot slots[3] = {bench_slot(REFERENCE_OP_MARK, 1, 1, 0), bench_slot(REFERENCE_OP_MARK, 1, 2, 0),
-				     bench_slot(REFERENCE_OP_MARK, 1, 3, 0)};
-
-	(void)!vyre_publish(b->publisher, slots, 3, 0, 0, NULL);
-	return NULL;
-}
-
-static void a_publisher_that_dies(void **state)
-{
-	struct bench b;
-	uint32_t i;
-
-	(void)state;
-	bench_open(&b, NULL, small);
-	for (i = 0; i < 50; i++) {
-		vyre_ticket ticket;
-		pthread_t thread;
-		uint32_t first;
-
-		b.ring->before_commit = die;
-		assert_int_equal(pthread_create(&thread, NULL, publish_and_die, &b), 0);
-		pthread_join(thread, NULL);
-		b.ring->before_commit = NULL;
-		ticket = bench_publish(&b, REFERENCE_OP_MARK, 1, 4, 0);
-		assert_int_equal(vyre_wait(b.ring, ticket, SECONDS(20), NULL), VYRE_OK);
-		assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
-		/* The first slot may have been found at HEAD before the thread died; the others never. */
-		first = __atomic_load_n(&b.mark_words[1], __ATOMIC_ACQUIRE);
-		assert_true(first <= i + 1);
-		assert_int_equal(b.mark_words[4], i + 1);
-		assert_int_equal(stats(&b).published, first + b.mark_words[2] + b.mark_words[3] + i + 1);
-	}
-	bench_close(&b);
 }
 
 static void log_records(void **state)
@@ -526,8 +351,8 @@ static void log_records(void **state)
 		assert_int_equal(vyre_publish(b.publisher, &slot, 1, VYRE_PUBLISH_WAIT, SECONDS(20), NULL), VYRE_OK);
 	}
 	assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
-	assert_int_equal(stats(&b).debug_records, VYRE_DEBUG_RECORDS);
-	assert_int_equal(stats(&b).debug_dropped, 10);
+	assert_int_equal(bench_stats(&b).debug_records, VYRE_DEBUG_RECORDS);
+	assert_int_equal(bench_stats(&b).debug_dropped, 10);
 	assert_int_equal(vyre_ring_read_log(b.ring, 2, records, VYRE_DEBUG_RECORDS), VYRE_DEBUG_RECORDS - 2);
 	assert_int_equal(records[0][0], 2);
 	assert_int_equal(records[5][1], 14);
@@ -596,7 +421,7 @@ static void no_more_retire_than_were_published(void **state)
 	bench_open(&b, NULL, (struct vyre_ring_params){.slots = 64, .workers = 1});
 	assert_int_equal(pthread_create(&thread, NULL, publish_much, &b), 0);
 	while (now.published < 300000) {
-		now = stats(&b);
+		now = bench_stats(&b);
 		assert_true(now.retired <= now.published);
 	}
 	pthread_join(thread, &failed);
@@ -636,43 +461,6 @@ static void parameters_are_checked(void **state)
 	bench_close(&b);
 }
 
-/* Objects keep what they were made from: any order of destruction is right. */
-static void order_of_destruction_is_free(void **state)
-{
-	struct bench b;
-
-	(void)state;
-	bench_open(&b, NULL, small);
-	vyre_device_close(b.device);
-	vyre_blob_close(b.blob);
-	vyre_kernel_destroy(b.kernel);
-	assert_int_equal(vyre_wait(b.ring, bench_publish(&b, REFERENCE_OP_MARK, 1, 9, 0), SECONDS(20), NULL), VYRE_OK);
-	assert_int_equal(b.mark_words[9], 1);
-	vyre_ring_destroy(b.ring);
-	assert_int_equal(vyre_publish(b.publisher, &(struct vyre_slot){.opcode = REFERENCE_OP_NOTHING}, 1, 0, 0, NULL),
-			 VYRE_STOPPED);
-	vyre_publisher_destroy(b.publisher);
-	assert_int_equal(vyre_mem_live(), 0);
-}
-
-/* A publisher that has just published may look for sleepers when the ring is already destroyed. */
-static void a_publisher_outlives_its_ring(void **state)
-{
-	struct vyre_slot slot = bench_slot(REFERENCE_OP_NOTHING, 0, 0, 0);
-	struct vyre_ring *ring;
-	struct bench b;
-
-	(void)state;
-	bench_open(&b, NULL, small);
-	ring = b.ring;
-	vyre_ring_destroy(ring);
-	b.ring = NULL;
-	ring->device->fns->ring_wake(ring, 1);
-	assert_int_equal(vyre_publish(b.publisher, &slot, 1, 0, 0, NULL), VYRE_STOPPED);
-	bench_close(&b);
-	assert_int_equal(vyre_mem_live(), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -686,18 +474,11 @@ int main(void)
 	    cmocka_unit_test(masked_tenants_wait_and_delay_nobody),
 	    cmocka_unit_test(idle_workers_sleep_and_wake),
 	    cmocka_unit_test(no_wake_up_is_lost),
-	    cmocka_unit_test(stop_cancels_what_nobody_claimed),
-	    cmocka_unit_test(stop_cancels_parked_slots),
-	    cmocka_unit_test(stop_wakes_waiters),
-	    cmocka_unit_test(a_handler_that_does_not_return),
 	    cmocka_unit_test(odd_kernels),
-	    cmocka_unit_test(a_publisher_that_dies),
 	    cmocka_unit_test(log_records),
 	    cmocka_unit_test(publishers_share_a_small_ring),
 	    cmocka_unit_test(no_more_retire_than_were_published),
 	    cmocka_unit_test(parameters_are_checked),
-	    cmocka_unit_test(order_of_destruction_is_free),
-	    cmocka_unit_test(a_publisher_outlives_its_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
