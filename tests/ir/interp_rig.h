@@ -1,4 +1,4 @@
-/* interp_rig.h - what interp_test.c and race_test.c share: source text in, a result out. */
+/* interp_rig.h - what the tests of the interpreter share: source text in, a result out. */
 #ifndef VYRE_TESTS_INTERP_RIG_H
 #define VYRE_TESTS_INTERP_RIG_H
 #include <setjmp.h>
@@ -11,6 +11,9 @@
 
 #include "ir/ir.h"
 #include "runtime/abi/ring.h"
+
+/* A set with one buffer. */
+#define SET(ops) "set s {\n buffer out : u32[]\n" ops "\n}\n"
 
 struct rig {
 	struct vyrec_module *module;

@@ -4,7 +4,6 @@
 
 #include "tests/ir/interp_rig.h"
 
-#define SET(ops) "set s {\n buffer out : u32[]\n" ops "\n}\n"
 enum { SEEDS = 25, OUT = 64 };
 
 /* Opens a set whose `out` is a buffer of OUT zeros; ends the run's memory with it. */
