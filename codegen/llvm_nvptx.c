@@ -86,6 +86,8 @@ static void nvptx_open(struct lower *l, const char *symbol, const vyrec_array *b
 	LLVMSetFunctionCallConv(l->fn, KERNEL);
 	snprintf(bounds, sizeof bounds, "%u,%u,%u", size[0], size[1], size[2]);
 	lower_text_attribute(l, "nvvm.reqntid", bounds);
+	if (vyrec_has_mailbox(l->m, l->unit)) /* see the README: the loader starts one a multiprocessor */
+		lower_text_attribute(l, "nvvm.minctasm", "1");
 	lower_text_attribute(l, "no-builtins", "");
 	lower_attribute(l, l->fn, "nounwind");
 	for (uint32_t i = 0; i < count; i++)

@@ -52,6 +52,9 @@ static const struct vyrec_target targets[] = {
 	.has_fma = true,
 	.meaning = "x86-64 with AVX-512 F BW CD DQ VL (2017)",
     },
+/* PTX 8.6 (CUDA 12.7) has fences that only acquire or only release, from sm_90 on. There an acquire is one instruction, that
+ * empties the first-level cache; what LLVM writes for sm_90 otherwise, fence.acq_rel, also waits until every store of the lane
+ * is on the other side of the link. LLVM's own choice for sm_100 and later is 8.6 or more. */
 #define NVIDIA(number, text) \
 	{ \
 	    .name = "sm_" #number, \
@@ -59,7 +62,7 @@ static const struct vyrec_target targets[] = {
 	    .family = VYREC_FAMILY_NVPTX, \
 	    .triple = "nvptx64-nvidia-cuda", \
 	    .cpu = "sm_" #number, \
-	    .features = "", \
+	    .features = (number) == 90 ? "+ptx86" : "", \
 	    .backend = "NVPTX", \
 	    .vector_bits = "128", \
 	    .has_mailbox = true, \

@@ -158,7 +158,10 @@ static void every_fence_is_what_it_says(void **state)
 	    "  }\n}\n";
 	static const struct {
 		const char *target, *acquire, *release;
-	} rows[] = {{"sm_75", "acq_rel", "acq_rel"}, {"sm_90", "acq_rel", "acq_rel"}, {"sm_100", "acquire", "release"}};
+	} rows[] = {{"sm_75", "acq_rel", "acq_rel"},
+		    {"sm_89", "acq_rel", "acq_rel"},
+		    {"sm_90", "acquire", "release"},
+		    {"sm_100", "acquire", "release"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char *const names[] = {rows[i].acquire, rows[i].release, "acq_rel", "sc"};

@@ -310,7 +310,9 @@ static void late_stores(void **state)
 	    {"st.global.b64 [%out], 7; st.volatile.global.b64 [%out+8], 1;", false},
 	    {"st.global.b64 [%out], 7; red.relaxed.gpu.global.add.u64 [%out+8], 1;", false},
 	    {"st.global.b64 [%out], 7; st.release.gpu.global.b64 [%out+8], 1;", true},
+	    {"st.global.b64 [%out], 7; fence.acquire.gpu; st.relaxed.gpu.global.b64 [%out+8], 1;", false},
 	    {"st.global.b64 [%out], 7; fence.acq_rel.gpu; st.relaxed.gpu.global.b64 [%out+8], 1;", true},
+	    {"st.global.b64 [%out], 7; fence.release.gpu; st.relaxed.gpu.global.b64 [%out+8], 1;", true},
 	    {"st.global.b64 [%out], 7; atom.release.gpu.global.exch.b64 %d3, [%out+8], 1;", true},
 	    {"st.global.b64 [%out], 5; st.global.b64 [%out], 7; ld.global.b64 %d3, [%out]; st.release.gpu.global.b64 "
 	     "[%out+8], 1;",

@@ -147,8 +147,14 @@ void ptx_decode_fence(struct ptx_parser *p, struct ptx_parts *parts)
 {
 	struct ptx_insn *fence;
 	uint8_t order = PTX_SC, scope;
-	if (!ptx_take(parts, "sc") && ptx_take(parts, "acq_rel"))
+	if (ptx_take(parts, "acq_rel"))
 		order = PTX_ACQ_REL;
+	else if (ptx_take(parts, "acquire"))
+		order = PTX_ACQUIRE;
+	else if (ptx_take(parts, "release"))
+		order = PTX_RELEASE;
+	else
+		ptx_take(parts, "sc");
 	scope = ptx_take_scope(parts);
 	ptx_end_parts(p, parts);
 	if (parts->count != 3 || scope == PTX_NO_SCOPE)

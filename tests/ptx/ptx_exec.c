@@ -270,7 +270,8 @@ static bool control(struct ptx_thread *thread, struct ptx_lane *lane, const stru
 					r[insn->d] = 0;
 		break;
 	case PTX_fence:
-		ptx_late_all(lane);
+		if (insn->order != PTX_ACQUIRE)
+			ptx_late_all(lane);
 		__atomic_thread_fence(insn->order == PTX_SC ? __ATOMIC_SEQ_CST : __ATOMIC_ACQ_REL);
 		break;
 	case PTX_add_cc:

@@ -10,6 +10,13 @@
 #define S16(x) ((int64_t)(int16_t)(x))
 #define S32(x) ((int64_t)(int32_t)(x))
 #define S64(x) ((int64_t)(x))
+/* Of two halves of 16 bits, each for itself. */
+#define PAIR(of) (of(a & 0xffff, b & 0xffff) | of(a >> 16, b >> 16) << 16)
+#define SUM16(x, y) (((x) + (y)) & 0xffff)
+#define LESS_U16(x, y) ((x) < (y) ? (x) : (y))
+#define LESS_S16(x, y) (S16(x) < S16(y) ? (x) : (y))
+#define MORE_U16(x, y) ((x) > (y) ? (x) : (y))
+#define MORE_S16(x, y) (S16(x) > S16(y) ? (x) : (y))
 #define X32(x) ptx_float(x)
 #define X64(x) ptx_double(x)
 #define F32(x) ptx_bits32(x)
