@@ -22,6 +22,7 @@ struct ferry {
 	uint32_t *device, *ring; /* control and ring of the device */
 	uint32_t *stamps;
 	uint32_t records[FERRY_RECORDS * VYRE_LIVE_LINE_WORDS];
+	void (*host)(struct live_rig *rig); /* beside a run, at any time; NULL: nobody */
 };
 
 static inline void live_open(struct live_rig *rig, const char *text, struct live_params p)
@@ -153,6 +154,12 @@ static inline void ferry_fail(struct live_rig *rig, uint32_t workgroups, uint64_
 
 /* ---- runs -------------------------------------------------------------------------------------------------------------- */
 
+static inline void ferry_host(void *user)
+{
+	struct live_rig *rig = user;
+	rig->ferry->host(rig);
+}
+
 /* As many workers as asked for, and the ferry; one worker alone every other time. */
 static inline void live_run(struct live_rig *rig, uint32_t workers, uint64_t seed)
 {
@@ -171,6 +178,11 @@ static inline void live_run(struct live_rig *rig, uint32_t workers, uint64_t see
 	};
 	/* seed 0 stays with a workgroup whose lanes keep meeting, and the ferry's do */
 	struct vyrec_interp_options options = {.seed = seed + 1, .step_limit = 100000000, .detect_races = true};
+	if (rig->ferry->host) {
+		options.host = ferry_host;
+		options.host_steps = 1;
+		options.user = rig;
+	}
 	uint32_t workgroups[3] = {workers == 1 && rig->ferry->singles++ % 2 == 0 ? 1 : workers + 1, 1, 1};
 
 	assert_true(workgroups[0] <= FERRY_RECORDS);
