@@ -1,7 +1,9 @@
 /* mega.h - private to passes/: what the files of megakernel assembly share.
  *
- *   mega.c       the pass: what a set needs, the template's import, the merge of set and template
+ *   mega.c       the pass: what a set needs, how wide it runs, the merge of set and template
  *   parts.c      the template: constants made from the tables of runtime/abi, and a table of text parts (*.vyre here)
+ *   import.c     the template comes into the set's module; the places in it that cases need
+ *   switch.c     the switch over opcodes, and what the template asks of an opcode
  *   case.c       a handler, or a built-in op of the template, as a case of the switch over opcodes
  *   check.c      what a feed or an option asks of a set
  *   workspace.c  the fns of a set that the scheduler calls
@@ -108,6 +110,18 @@ struct vyrec_mega {
 
 /* The next handler of the set, 0 past the last; *at starts as 0. */
 vyrec_handler vyrec_mega_next_handler(const struct vyrec_mega *mega, uint32_t *at);
+/* VYRE_HAS_SUSPEND, _IO, _SPAWN: what the statements of the handler ask for. */
+unsigned vyrec_mega_asks(struct vyrec_module *m, vyrec_handler handler);
+static inline bool vyrec_mega_is_by_workgroup(struct vyrec_module *m, vyrec_handler handler)
+{
+	return m->handlers[handler].granularity == VYRE_BY_WORKGROUP;
+}
+/* import.c: false: the set has a buffer of a name that the template needs; an error says which. */
+bool vyrec_mega_import(struct vyrec_mega *mega);
+/* Of the template, in its own numbers; 0: it has none of that name. */
+vyrec_fn vyrec_mega_find_fn(const struct vyrec_mega *mega, const char *name);
+/* switch.c: the handlers move into the imported template. */
+void vyrec_mega_switch(struct vyrec_mega *mega);
 /* check.c: does the set fit the shape? Else errors say what does not. */
 bool vyrec_mega_check(struct vyrec_mega *mega);
 
