@@ -35,6 +35,8 @@ struct gpu_options {
 	X(wide,          60, "handlers by workgroup: shared arrays, barriers, reductions, traps; mixed with others") \
 	X(logs,          30, "debug records, dropped ones counted") \
 	X(beside,        60, "dispatches and copies while a ring's kernel is resident") \
+	X(beside_memory, 60, "... and buffers made and given back") \
+	X(beside_load,   60, "... and kernels loaded and given back") \
 	X(stream,       120, "a file through the ring, every byte seen by a handler") \
 	X(torn_waits,   120, "lone slots, one after the other: no slot runs with another one's words") \
 	X(torn_races,   180, "lone slots as fast as a publisher can, small rings") \
@@ -52,6 +54,12 @@ _Noreturn __attribute__((format(printf, 3, 4))) void gpu_fail(const char *file, 
 _Noreturn __attribute__((format(printf, 1, 2))) void gpu_skip(const char *format, ...);
 /* What stands behind the test's name when it has passed. */
 __attribute__((format(printf, 1, 2))) void gpu_note(const char *format, ...);
+/* What the test is about to do: said of one that did not come to its end. */
+__attribute__((format(printf, 1, 2))) void gpu_step(const char *format, ...);
+/* last_words.c: a process that is told to end says first what hangs. Rings that are made from here on are among it. */
+void gpu_keep_last_words(void);
+void gpu_ring_opened(struct vyre_ring *ring);
+void gpu_ring_closes(struct vyre_ring *ring);
 /* The device's name, for the report. */
 void gpu_tell_device(const struct vyre_device_info *info);
 

@@ -1,6 +1,7 @@
 /* main.c - runs tests from prebuilt files on a device, each in a process of its own, under a watchdog.
  *
- *   gpu-runner FOLDER [--device=NAME] [--only=TEXT] [--slots=N] [--patience=N] [--json=FILE] [--date=D] [--driver=V] [--list]
+ *   gpu-runner FOLDER [--device=NAME] [--only=TEXT] [--slots=N] [--patience=N] [--budget=SECONDS] [--json=FILE] [--date=D]
+ *              [--driver=V] [--list]
  *
  * Enters: the folder that the build target gpu-tests fills, and its lists: `unsupported` names files of the corpus that a
  * device has no code for, `expected_failures` tests that are known to fail there; a line of either is NAME DEVICE REASON.
@@ -8,11 +9,16 @@
  *
  * A test runs in a child of this process, which itself never touches the device: a kernel that does not end, a lost
  * device or a crash costs that test alone, and with the child's context its kernels end. A test that is still running
- * when its time is over is killed and has failed. Threads in one process would be quicker to start, but a CUDA context
- * that has failed once stays so for the whole process.
+ * when its time is over says where it is (last_words.c), is killed and has failed. Threads in one process would be quicker to
+ * start, but a CUDA context that has failed once stays so for the whole process.
+ *
+ * The machine may be lent for minutes: the JSON is complete after every test, and when the budget is spent no test begins.
+ * A driver initialises a GPU that nobody else has open for every process anew, which takes a second or two: the device's
+ * files are kept open here, and nothing else is done with them.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,16 +34,18 @@
 
 #include "tests/gpu/gpu.h"
 
-enum { EXIT_SKIPPED = 77, NOTE_BYTES = 256, MAX_TESTS = 1024, MAX_OUTPUT = 4000, CONFORMANCE_SECONDS = 60 };
+enum { EXIT_SKIPPED = 77, NOTE_BYTES = 256, MAX_TESTS = 1024, MAX_OUTPUT = 16000, CONFORMANCE_SECONDS = 60 };
+/* For last words, and for a driver to end what a killed process had on its device. */
+static const double last_words_seconds = 5, reap_seconds = 30;
 
 /* What a child tells its parent beside its exit status. */
 static struct told {
-	char note[NOTE_BYTES];
+	char note[NOTE_BYTES], step[NOTE_BYTES];
 	char device[64], driver[16];
 } * told;
 
-enum outcome { PASSED, FAILED, SKIPPED, OUTCOMES };
-static const char *const outcome_names[OUTCOMES] = {"passed", "failed", "skipped"};
+enum outcome { NOT_RUN, PASSED, FAILED, SKIPPED, OUTCOMES };
+static const char *const outcome_names[OUTCOMES] = {"not_run", "passed", "failed", "skipped"};
 
 struct test {
 	char name[96];
@@ -56,7 +64,8 @@ static uint32_t test_count;
 struct arguments {
 	struct gpu_options gpu;
 	const char *only, *json, *date, *driver;
-	uint64_t patience; /* factor on every time limit */
+	uint64_t patience;  /* factor on every time limit */
+	double budget, end; /* seconds for all of it, 0 = as many as it takes; when that is over */
 	bool list;
 };
 
@@ -100,6 +109,15 @@ void gpu_note(const char *format, ...)
 	va_end(args);
 }
 
+void gpu_step(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(told->step, sizeof told->step, format, args);
+	va_end(args);
+}
+
 void gpu_tell_device(const struct vyre_device_info *info)
 {
 	memcpy(told->device, info->name, sizeof told->device);
@@ -111,6 +129,7 @@ static void run_here(const struct test *test, const struct gpu_options *options,
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* no kernel outlives this program */
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
+	gpu_keep_last_words();
 	if (test->path[0])
 		gpu_test_conformance(options, test->path);
 	else
@@ -129,24 +148,35 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Waits for a child; kills it when its time is over. Returns its wait status, or -1 when it was killed here. */
-static int watch(pid_t child, double limit)
+/* True, and the wait status, when a child has ended within so many seconds. */
+static bool has_ended(pid_t child, double limit, int *status)
 {
+	const struct timespec nap = {0, 2000000};
 	double end = now() + limit;
-	int status;
 
 	for (;;) {
-		struct timespec nap = {0, 2000000};
-
-		if (waitpid(child, &status, WNOHANG) == child)
-			return status;
+		if (waitpid(child, status, WNOHANG) == child)
+			return true;
 		if (now() >= end)
-			break;
+			return false;
 		nanosleep(&nap, NULL);
 	}
+}
+
+enum { KILLED = -1, UNKILLABLE = -2 };
+
+/* Waits for a child; ends it when its time is over. Returns its wait status, or one of the above. */
+static int watch(pid_t child, double limit)
+{
+	int status;
+
+	if (has_ended(child, limit, &status))
+		return status;
+	kill(child, SIGTERM);
+	if (has_ended(child, last_words_seconds, &status))
+		return KILLED;
 	kill(child, SIGKILL);
-	waitpid(child, &status, 0);
-	return -1;
+	return has_ended(child, reap_seconds, &status) ? KILLED : UNKILLABLE;
 }
 
 static void judge(struct test *test, int status, double limit)
@@ -159,7 +189,9 @@ static void judge(struct test *test, int status, double limit)
 		test->outcome = FAILED;
 	memcpy(test->note, told->note, sizeof test->note);
 	if (status < 0)
-		snprintf(test->note, sizeof test->note, "still running after %.0f s", limit);
+		snprintf(test->note, sizeof test->note, "still running after %.0f s%s%.160s%s", limit,
+			 told->step[0] ? ", last step: " : "", told->step,
+			 status == UNKILLABLE ? "; its process cannot be killed" : "");
 	else if (WIFSIGNALED(status))
 		snprintf(test->note, sizeof test->note, "ended by signal %d", WTERMSIG(status));
 }
@@ -178,10 +210,14 @@ static void print_output(int output)
 static void run_test(struct test *test, const struct arguments *arguments)
 {
 	double start = now(), limit = (double)test->seconds * (double)arguments->patience;
+	double rest = arguments->end - start;
 	int output = memfd_create("output", 0);
 	pid_t child;
 
+	if (arguments->budget > 0 && rest < limit)
+		limit = rest;
 	memset(told->note, 0, sizeof told->note);
+	memset(told->step, 0, sizeof told->step);
 	fflush(stdout);
 	child = fork();
 	if (child == 0)
@@ -290,6 +326,11 @@ static void run_listed(struct test *test, const struct arguments *arguments)
 
 	if (!reason && device_is_missing)
 		reason = "the device does not open, see the first test";
+	if (!reason && arguments->budget > 0 && now() >= arguments->end) {
+		printf("not run %s: the budget of %g s is spent\n", test->name, arguments->budget);
+		snprintf(test->note, sizeof test->note, "the budget of %g s was spent", arguments->budget);
+		return;
+	}
 	if (reason) {
 		test->outcome = SKIPPED;
 		snprintf(test->note, sizeof test->note, "%s", reason);
@@ -342,11 +383,24 @@ static void read_commit(const struct gpu_options *options, char *commit, size_t 
 	fclose(f);
 }
 
-static bool write_json(const struct arguments *arguments, const uint32_t counts[OUTCOMES])
+static void count(uint32_t counts[OUTCOMES])
 {
-	char commit[128];
+	memset(counts, 0, OUTCOMES * sizeof *counts);
+	for (uint32_t i = 0; i < test_count; i++)
+		counts[tests[i].outcome] += tests[i].seconds != 0;
+}
+
+/* Whole at every moment: written beside, then renamed. */
+static bool write_json(const struct arguments *arguments)
+{
+	char commit[128], path[512];
+	uint32_t counts[OUTCOMES];
 	bool first = true;
-	FILE *f = fopen(arguments->json, "w");
+	FILE *f;
+
+	snprintf(path, sizeof path, "%.500s.new", arguments->json);
+	f = fopen(path, "w");
+	count(counts);
 
 	if (!f) {
 		fprintf(stderr, "gpu-runner: %s cannot be written: %s. Fix: name a file in a folder that exists\n",
@@ -375,7 +429,7 @@ static bool write_json(const struct arguments *arguments, const uint32_t counts[
 		first = false;
 	}
 	fputs("\n  ]\n}\n", f);
-	return fclose(f) == 0;
+	return fclose(f) == 0 && rename(path, arguments->json) == 0;
 }
 
 /* ---- command line ------------------------------------------------------------------------------------------------------ */
@@ -387,6 +441,7 @@ static const struct option_row {
     {"--only=", "tests whose name holds this text"},
     {"--slots=", "how many a long test publishes; default 2000000"},
     {"--patience=", "factor on every test's time limit; default 1"},
+    {"--budget=", "seconds for all tests; what is left then is not run"},
     {"--json=", "where the results go too"},
     {"--date=", "what the JSON says the date is"},
     {"--driver=", "what the JSON says the driver's version is"},
@@ -424,6 +479,8 @@ static const char *read_arguments(int argc, char **argv, struct arguments *a)
 			a->gpu.slots = strtoull(value, NULL, 0);
 		else if ((value = value_of(word, "--patience=")))
 			a->patience = strtoull(value, NULL, 0);
+		else if ((value = value_of(word, "--budget=")))
+			a->budget = strtod(value, NULL);
 		else if ((value = value_of(word, "--json=")))
 			a->json = value;
 		else if ((value = value_of(word, "--date=")))
@@ -440,40 +497,66 @@ static const char *read_arguments(int argc, char **argv, struct arguments *a)
 	return !a->gpu.folder || !a->patience || !a->gpu.slots ? "a folder, and counts above 0, are wanted" : NULL;
 }
 
+/* Kept open until the end, see the top; a device without such files has none. */
+static void hold_gpus(const char *device)
+{
+	char path[64];
+
+	for (unsigned i = 0; strncmp(device, "cuda", 4) == 0 && i < 16; i++) {
+		snprintf(path, sizeof path, "/dev/nvidia%u", i);
+		(void)!open(path, O_RDWR | O_CLOEXEC);
+	}
+}
+
+/* Runs the tests that were asked for; false when a report of them cannot be written. */
+static bool run_all(const struct arguments *arguments)
+{
+	bool good = true;
+
+	for (uint32_t i = 0; i < test_count; i++) {
+		if (!tests[i].seconds)
+			continue;
+		if (arguments->list) {
+			printf("%-44s %s\n", tests[i].name, tests[i].text);
+			continue;
+		}
+		run_listed(&tests[i], arguments);
+		fflush(stdout);
+		good = good && (!arguments->json || write_json(arguments));
+	}
+	return good;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {
 	    .gpu = {.device = "cuda", .slots = GPU_USUAL_SLOTS}, .only = "", .date = "", .driver = "", .patience = 1};
-	uint32_t counts[OUTCOMES] = {0};
+	uint32_t counts[OUTCOMES];
 	const char *wrong = read_arguments(argc, argv, &arguments);
+	bool good;
 
 	if (wrong)
 		return usage(wrong);
 	told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (told == MAP_FAILED)
 		return 2;
+	arguments.end = now() + arguments.budget;
 	add_rows();
 	add_conformance(&arguments.gpu);
-	for (uint32_t i = 0; i < test_count; i++) {
-		struct test *test = &tests[i];
-
-		if (!strstr(test->name, arguments.only)) {
-			test->seconds = 0; /* not one of this run's */
-			continue;
-		}
-		if (arguments.list) {
-			printf("%-44s %s\n", test->name, test->text);
-			continue;
-		}
-		run_listed(test, &arguments);
-		counts[test->outcome]++;
-	}
+	for (uint32_t i = 0; i < test_count; i++)
+		if (!strstr(tests[i].name, arguments.only))
+			tests[i].seconds = 0; /* not one of this run's */
+	if (!arguments.list)
+		hold_gpus(arguments.gpu.device);
+	good = run_all(&arguments);
 	if (arguments.list)
 		return 0;
+	count(counts);
 	if (told->device[0])
 		printf("%s\n", told->device);
-	printf("%u passed, %u failed, %u skipped\n", counts[PASSED], counts[FAILED], counts[SKIPPED]);
-	if (arguments.json && !write_json(&arguments, counts))
+	printf("%u passed, %u failed, %u skipped", counts[PASSED], counts[FAILED], counts[SKIPPED]);
+	printf(counts[NOT_RUN] ? ", %u not run\n" : "\n", counts[NOT_RUN]);
+	if (!good)
 		return 2;
-	return counts[FAILED] != 0 || counts[PASSED] == 0;
+	return counts[FAILED] != 0 || counts[NOT_RUN] != 0 || counts[PASSED] == 0;
 }

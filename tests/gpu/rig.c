@@ -36,6 +36,7 @@ struct vyre_device *gpu_open_device(const struct gpu_options *options)
 	struct vyre_device *device;
 
 	vyre_log_set(print_message, NULL, VYRE_LOG_WARNING);
+	gpu_step("opening the device");
 	OK(vyre_device_open(options->device, &device));
 	vyre_device_get_info(device, &info);
 	gpu_tell_device(&info);
@@ -74,6 +75,7 @@ void gpu_rig_open(struct gpu_rig *rig, const struct gpu_options *options, struct
 		void *map = NULL;
 
 		*b = buffers[i];
+		gpu_step("making buffer %s", b->name);
 		OK(vyre_buffer_create(rig->device, 4 * b->words, &b->buffer));
 		if (b->map)
 			OK(vyre_buffer_map(rig->device, b->buffer, &map));
@@ -82,6 +84,7 @@ void gpu_rig_open(struct gpu_rig *rig, const struct gpu_options *options, struct
 		params.binding_count = i + 1;
 	}
 	params.blob = rig->blob;
+	gpu_step("loading a kernel of %s", blob);
 	OK(vyre_kernel_create(rig->device, &params, &rig->kernel));
 }
 
@@ -90,7 +93,10 @@ void gpu_rig_start(struct gpu_rig *rig, struct vyre_ring_params params)
 	params.kernel = rig->kernel;
 	if (!params.first_position)
 		params.first_position = FIRST_POSITION;
+	gpu_step("making a ring of %u slots, %u workers", params.slots, params.workers);
 	OK(vyre_ring_create(&params, &rig->ring));
+	gpu_ring_opened(rig->ring);
+	gpu_step("with a ring of %u slots, %u workers", params.slots, params.workers);
 	OK(vyre_publisher_create(rig->ring, 0, &rig->publisher));
 }
 
@@ -108,12 +114,15 @@ void gpu_rig_stats(struct gpu_rig *rig, struct vyre_ring_stats *stats)
 
 void gpu_rig_end(struct gpu_rig *rig)
 {
+	gpu_step("stopping a ring");
 	OK(vyre_ring_stop(rig->ring, 1, GPU_SECONDS(60)));
 	gpu_rig_close(rig);
 }
 
 void gpu_rig_close(struct gpu_rig *rig)
 {
+	gpu_step("giving back ring, kernel and buffers");
+	gpu_ring_closes(rig->ring);
 	vyre_publisher_destroy(rig->publisher);
 	vyre_ring_destroy(rig->ring);
 	vyre_kernel_destroy(rig->kernel);
