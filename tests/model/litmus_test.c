@@ -1,9 +1,9 @@
 /* litmus_test.c - the memory orders of the hand-shakes between host and device, against the C11 memory model.
  *
- * known.litmus: programs whose verdicts everybody knows; they hold the enumerator to the model. handshakes.litmus and
- * mailbox.litmus: ours, each with the outcome that must not be, and for every order that carries weight a twin with a weaker
- * one, which must allow it: so each of these orders is needed, and a program that forbids its outcome for a wrong reason is
- * noticed.
+ * known.litmus: programs whose verdicts everybody knows; they hold the enumerator to the model. handshakes.litmus,
+ * mailbox.litmus and ferry.litmus: ours, each with the outcome that must not be, and for every order that carries weight
+ * a twin with a weaker one, which must allow it: so each of these orders is needed, and a program that forbids its
+ * outcome for a wrong reason is noticed.
  * The places: each operation's order is the one in the text that it stands for.
  */
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 enum { MAX_PROGRAMS = 100 };
 static struct litmus programs[MAX_PROGRAMS];
-static const char *const ours[] = {"handshakes.litmus", "mailbox.litmus"};
+static const char *const ours[] = {"handshakes.litmus", "mailbox.litmus", "ferry.litmus"};
 #define OURS (sizeof(ours) / sizeof(ours[0]))
 
 static int read_programs(const char *name)
