@@ -13,6 +13,14 @@
 
 /* ---- statements ---------------------------------------------------------------------------------------------------------- */
 
+/* A line: text, an expression, text. */
+static void line_of(struct gen *g, const char *before, vyrec_type type, unsigned depth, const char *after)
+{
+	line(&g->t, "%s", before);
+	generate_expr(g, type, depth);
+	put(&g->t, "%s", after);
+}
+
 static void let_or_var(struct gen *g)
 {
 	vyrec_type type = generate_type(g);
@@ -106,9 +114,7 @@ static void loop(struct gen *g, unsigned depth)
 static void branch(struct gen *g, unsigned depth, bool in_loop)
 {
 	if (chance(&g->t, 25)) {
-		line(&g->t, "switch ");
-		generate_expr(g, VYREC_U32, 1);
-		put(&g->t, " %% 4 {\n");
+		line_of(g, "switch ", VYREC_U32, 1, " % 4 {\n");
 		for (unsigned c = 0; c < 3; c++) {
 			line(&g->t, "case %u", c);
 			open_block(g, depth, in_loop);
@@ -176,9 +182,7 @@ static void lane_body(struct gen *g)
 	for (unsigned i = 0; i < 3; i++)
 		let_or_var(g);
 	block(g, 3, false);
-	line(&g->t, "for k in 0 .. 8 { tmp[k] = k * ");
-	generate_expr(g, VYREC_U32, 2);
-	put(&g->t, " }\n");
+	line_of(g, "for k in 0 .. 8 { tmp[k] = k * ", VYREC_U32, 2, " }\n");
 	suspend(g);
 	if (chance(&g->t, 8)) {
 		line(&g->t, "if ");
@@ -186,25 +190,13 @@ static void lane_body(struct gen *g)
 		put(&g->t, " { trap(%u) }\n", 1 + below(&g->t, 50));
 	}
 	if (chance(&g->t, 10)) {
-		line(&g->t, "if ");
-		generate_expr(g, VYREC_BOOL, 2);
-		put(&g->t, " { return }\n");
+		line_of(g, "if ", VYREC_BOOL, 2, " { return }\n");
 	}
-	line(&g->t, "result(0, ");
-	generate_expr(g, VYREC_U32, 4);
-	put(&g->t, ")\n");
-	line(&g->t, "result(1, tmp[");
-	generate_expr(g, VYREC_U32, 1);
-	put(&g->t, " %% 9])\n");
-	line(&g->t, "result(2, ");
-	generate_expr(g, VYREC_I64, 4);
-	put(&g->t, ")\n");
-	line(&g->t, "result(4, clean32(");
-	generate_expr(g, VYREC_F32, 4);
-	put(&g->t, "))\n");
-	line(&g->t, "result(5, ");
-	generate_expr(g, VYREC_BOOL, 4);
-	put(&g->t, ")\n");
+	line_of(g, "result(0, ", VYREC_U32, 4, ")\n");
+	line_of(g, "result(1, tmp[", VYREC_U32, 1, " % 9])\n");
+	line_of(g, "result(2, ", VYREC_I64, 4, ")\n");
+	line_of(g, "result(4, clean32(", VYREC_F32, 4, "))\n");
+	line_of(g, "result(5, ", VYREC_BOOL, 4, ")\n");
 	g->t.local_count = locals;
 }
 
@@ -223,9 +215,7 @@ static void any_width_body(struct gen *g)
 	g->t.indent++;
 	struct grow_local *i = &g->t.locals[g->t.local_count++];
 	*i = (struct grow_local){.name = "i", .type = VYREC_U32};
-	line(&g->t, "let x: u32 = ");
-	generate_expr(g, VYREC_U32, 4);
-	put(&g->t, "\n");
+	line_of(g, "let x: u32 = ", VYREC_U32, 4, "\n");
 	line(&g->t, "acc = %s\n", steps[k]);
 	line(&g->t, "out[%u + i] = x\n", g->op * GENERATE_REGION);
 	g->t.local_count--;
@@ -235,9 +225,7 @@ static void any_width_body(struct gen *g)
 	line(&g->t, "let total = reduce_%s(acc)\n", reductions[k]);
 	suspend(g);
 	line(&g->t, "result(0, total)\n");
-	line(&g->t, "result(1, broadcast(");
-	generate_expr(g, VYREC_U32, 3);
-	put(&g->t, ", 0))\n");
+	line_of(g, "result(1, broadcast(", VYREC_U32, 3, ", 0))\n");
 	g->t.local_count = locals;
 }
 
@@ -255,9 +243,7 @@ static void fixed_width_body(struct gen *g)
 	g->lane_values = true;
 	let_or_var(g);
 	block(g, 1, false);
-	line(&g->t, "s[lane] = ");
-	generate_expr(g, VYREC_U32, 3);
-	put(&g->t, "\n");
+	line_of(g, "s[lane] = ", VYREC_U32, 3, "\n");
 	line(&g->t, "barrier\n");
 	line(&g->t, "var y: u32 = s[(lane + %u) %% lanes]\n", below(&g->t, 300));
 	yield_together(g);
@@ -267,9 +253,7 @@ static void fixed_width_body(struct gen *g)
 		g->t.indent++;
 		line(&g->t, "barrier\n");
 		yield_together(g);
-		line(&g->t, "s[lane] = y ^ (");
-		generate_expr(g, VYREC_U32, 2);
-		put(&g->t, ")\n");
+		line_of(g, "s[lane] = y ^ (", VYREC_U32, 2, ")\n");
 		line(&g->t, "barrier\n");
 		line(&g->t, "y = y + s[(lane * 7 + turn) %% lanes]\n");
 		if (chance(&g->t, 50))
@@ -288,9 +272,7 @@ static void fixed_width_body(struct gen *g)
 	line(&g->t, "result(2, broadcast(");
 	generate_expr(g, VYREC_U32, 3);
 	put(&g->t, ", %u))\n", below(&g->t, 300));
-	line(&g->t, "result(3, any((");
-	generate_expr(g, VYREC_BOOL, 2);
-	put(&g->t, ")))\n");
+	line_of(g, "result(3, any((", VYREC_BOOL, 2, ")))\n");
 	g->lane_values = false;
 	g->t.local_count = locals;
 }

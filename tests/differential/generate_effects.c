@@ -25,6 +25,15 @@ static unsigned value_flags(const struct gen *g, bool uniform)
 	return (uniform ? UNIFORM : 0) | (g->together ? MEET : 0);
 }
 
+/* A line: text, an expression, text. */
+static void line_of(struct gen *g, const char *before, vyrec_type type, unsigned depth, unsigned flags,
+		    const char *after)
+{
+	line(&g->t, "%s", before);
+	effects_expr(g, type, depth, flags);
+	put(&g->t, "%s", after);
+}
+
 static void let_or_var(struct gen *g)
 {
 	vyrec_type type = effects_type(g);
@@ -247,9 +256,7 @@ static void exchange(struct gen *g)
 	line(&g->t, "barrier\n");
 	if (g->in_fn) /* sees no shared array of an op */
 		return;
-	line(&g->t, "s[lane] = ");
-	effects_expr(g, VYREC_U32, 2, MEET);
-	put(&g->t, "\n");
+	line_of(g, "s[lane] = ", VYREC_U32, 2, MEET, "\n");
 	line(&g->t, "barrier\n");
 	line(&g->t, "var v%u: u32 = s[(lane + %u) %% lanes]\n", name, below(&g->t, 70));
 	declare(&g->t, VYREC_U32, true, false);
@@ -259,9 +266,7 @@ static void leave(struct gen *g)
 {
 	if (g->width && (!g->together || g->caught_locals))
 		return assign(g);
-	line(&g->t, "if ");
-	effects_expr(g, VYREC_BOOL, 3, value_flags(g, g->width != 0));
-	put(&g->t, " { return");
+	line_of(g, "if ", VYREC_BOOL, 3, value_flags(g, g->width != 0), " { return");
 	if (g->in_fn) {
 		put(&g->t, " ");
 		effects_expr(g, VYREC_U32, 2, 0);
@@ -271,9 +276,7 @@ static void leave(struct gen *g)
 
 static void trap(struct gen *g)
 {
-	line(&g->t, "if ");
-	effects_expr(g, VYREC_BOOL, 2, 0);
-	put(&g->t, " { trap(");
+	line_of(g, "if ", VYREC_BOOL, 2, 0, " { trap(");
 	effects_expr(g, VYREC_U32, 1, 0);
 	put(&g->t, ") }\n");
 }
@@ -366,9 +369,7 @@ static void fn(struct gen *g, const char *name, unsigned number, bool meets)
 	strcpy(g->t.locals[0].name, "x");
 	strcpy(g->t.locals[1].name, "y");
 	statements(g, 2);
-	line(&g->t, "return ");
-	effects_expr(g, VYREC_U32, 2, meets ? MEET : 0);
-	put(&g->t, "\n");
+	line_of(g, "return ", VYREC_U32, 2, meets ? MEET : 0, "\n");
 	g->t.indent--;
 	line(&g->t, "}\n");
 	g->in_fn = false;
@@ -414,14 +415,9 @@ static void op(struct gen *g, unsigned index, unsigned one_width)
 		line(&g->t, "shared s: u32[%u]\n", width);
 	line(&g->t, "let base: u32 = (arg[11] * %u + lane) * %u\n", GENERATE_LANES, GENERATE_OWN);
 	body(g, 3);
-	if (!width || chance(&g->t, 80)) {
-		line(&g->t, "result(0, ");
-		effects_expr(g, VYREC_U32, 3, value_flags(g, width != 0));
-		put(&g->t, ")\n");
-	}
-	line(&g->t, "result(2, ");
-	effects_expr(g, VYREC_U64, 3, value_flags(g, width != 0));
-	put(&g->t, ")\n");
+	if (!width || chance(&g->t, 80))
+		line_of(g, "result(0, ", VYREC_U32, 3, value_flags(g, width != 0), ")\n");
+	line_of(g, "result(2, ", VYREC_U64, 3, value_flags(g, width != 0), ")\n");
 	g->t.indent--;
 	line(&g->t, "}\n");
 }
