@@ -17,7 +17,9 @@ enum { BENCH_ROUNDS = 7, BENCH_PUBLISHER_CPU = 0, BENCH_WORKER_CPU = 1 };
 struct bench_options {
 	bool quick;                /* tiny counts and one round: a test of the program, no measurement */
 	unsigned rounds;           /* at most BENCH_ROUNDS */
-	double limit;              /* seconds that a group of rows may take */
+	double limit;              /* seconds that a row, or a few rows of a kind, may take */
+	unsigned workers;          /* of rings on a GPU; 0 = as many as the loader takes */
+	const char *only;          /* groups of rows whose name holds this text */
 	const char *device;        /* "cpu", "cuda", "cuda:1" */
 	const char *date, *commit; /* as the caller gives them, for the JSON; NULL = not given */
 };
@@ -44,8 +46,14 @@ void bench_report_failed(const char *name, const char *why);
 void bench_report_begin(bool table, const char *json_path); /* "-" = standard output, NULL = none */
 /* What the rows from here on are of; before the first of them. */
 void bench_report_device(const char *name, const char *driver);
-/* Writes the JSON; `error`, if not NULL, is why the run ended early. False if it could not be written, or a row was wrong. */
+/* Writes the JSON as it is now; `error`, if not NULL, is why the run ended early. False if it could not be written. */
+bool bench_report_save(const char *error);
+/* For the last time. False if it could not be written, or a row was wrong. */
 bool bench_report_end(const char *error);
+/* From here on rows go through a pipe, as those of a group. The other end's: one more of them, false = there are no more. */
+void bench_report_to(const char *group, int pipe);
+void bench_report_said_all(void);
+bool bench_report_take(int pipe, bool *said_all);
 
 /* ---- clocks, processors, failures (common.c) --------------------------------------------------------------------------- */
 
@@ -65,7 +73,7 @@ static inline void bench_relax(void)
 	__asm__ volatile("yield");
 #endif
 }
-/* Ends the run with the loader's sentence unless the status is OK. */
+/* Ends the process with the loader's sentence unless the status is OK; with a row where it is a group's. */
 void bench_check(vyre_status status, const char *what);
 _Noreturn void bench_die(const char *what, const char *why);
 /* The sentence that goes with a false answer; one for all threads, the first after bench_forgive() stays. */
@@ -74,11 +82,13 @@ bool bench_ok(vyre_status status, const char *what); /* false and the loader's s
 const char *bench_why(void);
 void bench_forgive(void);
 
-/* ---- guard (guard.c): what takes longer ends the program, with a sentence and the rows so far ---------------------------- */
+/* ---- guard (guard.c): what takes longer ends the process, with a row that says so and where its threads stand ------------ */
 
 /* Until the next call, `what` has bench_options.limit seconds; NULL = as long as it takes. Drivers have calls that no timeout
  * reaches. */
 void bench_guard(const char *what);
+/* Is enough of them left to begin something as long as what there was? */
+bool bench_has_time(void);
 
 /* ---- blobs (blobs.c): in the program itself, so that it can be copied alone --------------------------------------------- */
 

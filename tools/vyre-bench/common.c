@@ -81,7 +81,7 @@ void bench_die(const char *what, const char *reason)
 
 	snprintf(sentence, sizeof sentence, "%s: %s", what, reason);
 	fprintf(stderr, "vyre-bench: %s\n", sentence);
-	bench_report_end(sentence);
+	(void)bench_report_end(sentence);
 	fflush(stdout);
 	_exit(1); /* a driver's own handlers would wait for its device */
 }

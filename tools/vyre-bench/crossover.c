@@ -29,7 +29,6 @@ static const struct way {
 	bool wide;
 	const char *name, *note;
 } ways[] = {{false, "cross", "one after the other"}, {true, "cross.wide", "side by side"}};
-enum { WAYS = sizeof ways / sizeof *ways };
 enum { TIMES = sizeof item_us / sizeof *item_us, PEERS = sizeof peers / sizeof *peers };
 
 static int compare(const void *a, const void *b)
@@ -116,10 +115,9 @@ static unsigned rounds(void)
 	return bench_options.rounds < ROUNDS ? bench_options.rounds : ROUNDS;
 }
 
-/* 0: on a GPU all that there is room for. */
 static unsigned workers(bool wide)
 {
-	return !wide ? 1 : bench_is_gpu() ? 0 : bench_processors() - 1;
+	return !wide ? 1 : bench_ring_workers(bench_processors() - 1);
 }
 
 /* Medians of seconds an item. */
@@ -205,25 +203,35 @@ static bool measure_way(struct bench_device *d, const struct way *way, double tu
 	return true;
 }
 
-void bench_crossover(void)
+static void cross(struct bench_device *d, const struct way *way)
 {
 	double turn_seconds = 0;
-	struct bench_device d;
+
+	bench_guard("the time of an item");
+	if (!calibrate(d, &turn_seconds) || !measure_way(d, way, turn_seconds))
+		bench_report_failed(way->name, bench_why());
+}
+
+static void cross_in_turn(struct bench_device *d)
+{
+	cross(d, &ways[0]);
+}
+
+static void cross_wide(struct bench_device *d)
+{
 	char why[100];
 
-	if (!bench_device_open(&d))
+	if (bench_is_gpu() || bench_processors() >= 3) {
+		cross(d, &ways[1]);
 		return;
-	bench_guard("the time of an item");
-	bool good = calibrate(&d, &turn_seconds);
-	for (unsigned i = 0; i < WAYS; i++) {
-		if (ways[i].wide && !bench_is_gpu() && bench_processors() < 3) {
-			snprintf(why, sizeof why, "needs 3 processors, there are %u", bench_processors());
-			bench_report_left_out(ways[i].name, why);
-		} else if (!good || !measure_way(&d, &ways[i], turn_seconds)) {
-			bench_report_failed(ways[i].name, bench_why());
-			if (good)
-				bench_forgive();
-		}
 	}
-	bench_device_close(&d);
+	snprintf(why, sizeof why, "needs 3 processors, there are %u", bench_processors());
+	bench_report_left_out(ways[1].name, why);
+}
+
+void bench_crossover(void)
+{
+	static const struct bench_group groups[] = {{"cross", cross_in_turn}, {"cross.wide", cross_wide}};
+
+	bench_run_groups(groups, sizeof groups / sizeof *groups);
 }

@@ -28,6 +28,11 @@ bool bench_is_gpu(void)
 	return bench_floor_of(bench_options.device) != &bench_floor_cpu;
 }
 
+unsigned bench_ring_workers(unsigned on_cpu)
+{
+	return bench_is_gpu() ? bench_options.workers : on_cpu;
+}
+
 double *bench_seconds(unsigned count)
 {
 	double *seconds = calloc(count, sizeof *seconds);
@@ -40,13 +45,15 @@ double *bench_seconds(unsigned count)
 /* ---- launches ---------------------------------------------------------------------------------------------------------- */
 
 struct latency {
-	double p50[BENCH_ROUNDS], p99[BENCH_ROUNDS];
+	double p50[BENCH_ROUNDS], p99[BENCH_ROUNDS]; /* of each round */
+	unsigned samples;			     /* of all */
 };
 
 static void take(struct latency *latency, unsigned round, double *seconds, unsigned count)
 {
 	latency->p50[round] = bench_median(seconds, count);
 	latency->p99[round] = bench_percentile(seconds, count, 99);
+	latency->samples += count;
 }
 
 /* A row without ours. samples: of one round. */
@@ -91,7 +98,7 @@ static bool launch_once(struct bench_device *d, enum bench_launch how, struct la
 static void measure_launch(struct bench_device *d, enum bench_launch how, const char *name, const char *what)
 {
 	unsigned count = launch_count(how);
-	struct latency latency;
+	struct latency latency = {.samples = 0};
 	char row[48];
 	bool good = true;
 
@@ -103,7 +110,7 @@ static void measure_launch(struct bench_device *d, enum bench_launch how, const 
 		bench_forgive();
 		return;
 	}
-	d->launch_seconds[how] = bench_median(latency.p50, bench_options.rounds);
+	bench_found()->launch_seconds[how] = bench_median(latency.p50, bench_options.rounds);
 	if (!is_latency(how)) {
 		report_floor(name, "us/item", latency.p50, 1e6, what, count);
 		return;
@@ -141,10 +148,12 @@ static bool trip_round(struct bench_device *d, uint32_t slots, unsigned round, s
 
 	if (good)
 		take(floor, round, seconds, count);
-	if (good && (good = bench_session_ring(&d->session, slots, bench_is_gpu() ? 0 : 1))) {
+	if (good && (good = bench_session_ring(&d->session, slots, bench_ring_workers(1)))) {
 		good =
 		    (bench_options.quick || bench_session_lap(&d->session, slots)) && bench_session_zero(&d->session);
 		for (uint32_t i = 0; i < count && good; i++) {
+			if (i % 64 == 63 && !bench_has_time()) /* of a slow ring fewer */
+				count = i + 1;
 			struct vyre_slot slot = {d->session.add, VYRE_PRIORITY_NORMAL, 2, {i % BENCH_SUMS, i + 1}};
 			double from = bench_now();
 			good = bench_session_trip(&d->session, &slot);
@@ -159,20 +168,21 @@ static bool trip_round(struct bench_device *d, uint32_t slots, unsigned round, s
 	return good;
 }
 
-static void report_trip(const char *part, uint32_t slots, double *floor, double *ours, double goal)
+static void report_trip(const char *part, uint32_t slots, double *floor, double *ours, unsigned rounds,
+			unsigned samples, double goal)
 {
 	char name[48];
 	struct bench_row row = {.name = name,
 				.unit = "us",
-				.floor = bench_median(floor, bench_options.rounds) * 1e6,
-				.ours = bench_median(ours, bench_options.rounds) * 1e6,
+				.floor = bench_median(floor, rounds) * 1e6,
+				.ours = bench_median(ours, rounds) * 1e6,
 				.floor_is = "ping-pong through one word",
 				.goal_kind = bench_is_gpu() ? BENCH_AT_MOST : BENCH_NO_GOAL,
 				.goal = goal,
 				.correct = true};
 
 	snprintf(name, sizeof name, "trip.%u.%s", slots, part);
-	bench_report_samples(&row, bench_count(TRIPS, 20) * bench_options.rounds);
+	bench_report_samples(&row, samples);
 }
 
 static void measure_trips(struct bench_device *d)
@@ -180,36 +190,36 @@ static void measure_trips(struct bench_device *d)
 	static const uint32_t sizes[] = {256, 4096, 65536};
 
 	for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		struct latency floor, ours;
+		struct latency floor = {.samples = 0}, ours = {.samples = 0};
+		unsigned rounds = 0;
 		bool good = true;
 		char name[48];
 
 		snprintf(name, sizeof name, "trip.%u", sizes[i]);
 		bench_guard("a slot there and back");
-		for (unsigned round = 0; round < bench_options.rounds && good; round++)
-			good = trip_round(d, sizes[i], round, &floor, &ours);
+		while (rounds < bench_options.rounds && good && (rounds == 0 || bench_has_time()))
+			good = trip_round(d, sizes[i], rounds++, &floor, &ours);
 		if (!good) {
 			bench_report_failed(name, bench_why());
 			bench_forgive();
 			continue;
 		}
-		report_trip("p50", sizes[i], floor.p50, ours.p50, 1.3);
-		report_trip("p99", sizes[i], floor.p99, ours.p99, 2);
-		d->trip_seconds = bench_median(ours.p50, bench_options.rounds);
+		report_trip("p50", sizes[i], floor.p50, ours.p50, rounds, ours.samples, 1.3);
+		report_trip("p99", sizes[i], floor.p99, ours.p99, rounds, ours.samples, 2);
+		bench_found()->trip_seconds = bench_median(ours.p50, rounds);
 	}
-	bench_against(d, "trip.vs_launch", "us", 1e6, BENCH_LAUNCH_SYNC, d->trip_seconds, BENCH_AT_MOST);
-	bench_against(d, "trip.vs_graph", "us", 1e6, BENCH_LAUNCH_GRAPH_SYNC, d->trip_seconds, BENCH_AT_MOST);
+	bench_against("trip.vs_launch", "us", 1e6, BENCH_LAUNCH_SYNC, bench_found()->trip_seconds, BENCH_AT_MOST);
+	bench_against("trip.vs_graph", "us", 1e6, BENCH_LAUNCH_GRAPH_SYNC, bench_found()->trip_seconds, BENCH_AT_MOST);
 }
 
-void bench_against(struct bench_device *d, const char *name, const char *unit, double scale, enum bench_launch how,
-		   double seconds, int goal)
+void bench_against(const char *name, const char *unit, double scale, enum bench_launch how, double seconds, int goal)
 {
 	static const char *const texts[] = {
 #define X(name, row, text) [BENCH_LAUNCH_##name] = text,
 	    BENCH_LAUNCH_LIST(X)
 #undef X
 	};
-	double floor = d->launch_seconds[how], ours = seconds;
+	double floor = bench_found()->launch_seconds[how], ours = seconds;
 	struct bench_row row = {.name = name, .unit = unit, .floor_is = texts[how], .correct = true};
 
 	if (floor == 0 || ours == 0)
@@ -304,7 +314,7 @@ static bool load_ring(struct bench_device *d, double *seconds)
 	vyre_blob_close(d->session.blob);
 	from = bench_now();
 	d->session.blob = bench_blob_open(BENCH_BLOB_device);
-	if (!bench_session_ring(&d->session, 4096, bench_is_gpu() ? 0 : 1))
+	if (!bench_session_ring(&d->session, 4096, bench_ring_workers(1)))
 		return false;
 	*seconds = bench_now() - from;
 	return bench_session_ring_close(&d->session);
@@ -342,6 +352,17 @@ static void measure_loading(struct bench_device *d)
 
 /* ---- all of it --------------------------------------------------------------------------------------------------------- */
 
+/* A GPU that has had nothing to do runs at a fraction of its clock. */
+static bool warm_up(struct bench_device *d)
+{
+	double end = bench_now() + 0.3, seconds;
+	bool good = true;
+
+	while (good && bench_is_gpu() && !bench_options.quick && bench_now() < end)
+		good = d->fns->launch(d->floor, BENCH_LAUNCH_QUEUED, false, 0, MANY, &seconds);
+	return good;
+}
+
 bool bench_device_open(struct bench_device *d)
 {
 	struct vyre_device_info info;
@@ -350,6 +371,7 @@ bool bench_device_open(struct bench_device *d)
 	memset(d, 0, sizeof *d);
 	d->fns = bench_floor_of(bench_options.device);
 	bench_guard("opening the device");
+	bench_found()->has_no_device = true; /* as long as it hangs, too */
 	if (!bench_session_open(&d->session, memory_bytes()) || !d->fns->open(&d->floor, bench_options.device)) {
 		bench_report_device(bench_options.device, "not opened");
 		bench_report_failed("device", bench_why());
@@ -357,9 +379,14 @@ bool bench_device_open(struct bench_device *d)
 		bench_session_close(&d->session);
 		return false;
 	}
+	bench_found()->has_no_device = false;
 	vyre_device_get_info(d->session.device, &info);
 	d->fns->describe(d->floor, driver, sizeof driver);
 	bench_report_device(info.name, driver);
+	if (!warm_up(d)) {
+		bench_report_failed("device.warm_up", bench_why());
+		bench_forgive();
+	}
 	return true;
 }
 
@@ -371,20 +398,32 @@ void bench_device_close(struct bench_device *d)
 	bench_guard(NULL);
 }
 
-void bench_device(void)
+static void measure_launches(struct bench_device *d)
 {
-	struct bench_device d;
-
-	if (!bench_device_open(&d))
-		return;
-#define X(name, row, text) measure_launch(&d, BENCH_LAUNCH_##name, row, text);
+#define X(name, row, text) measure_launch(d, BENCH_LAUNCH_##name, row, text);
 	BENCH_LAUNCH_LIST(X)
 #undef X
-	measure_trips(&d);
-	measure_rate(&d, "read.in_place", "memory of the host, read by the device", d.fns->read_in_place, &d.read_rate);
-	measure_rate(&d, "read.device", "memory of the device", d.fns->read_device, NULL);
-	bench_rates(&d);
-	measure_copies(&d);
-	measure_loading(&d);
-	bench_device_close(&d);
+}
+
+static void measure_reads(struct bench_device *d)
+{
+	measure_rate(d, "read.in_place", "memory of the host, read by the device", d->fns->read_in_place,
+		     &bench_found()->read_rate);
+	measure_rate(d, "read.device", "memory of the device", d->fns->read_device, NULL);
+}
+
+void bench_run_groups(const struct bench_group *groups, unsigned count)
+{
+	for (unsigned i = 0; i < count && !bench_found()->has_no_device; i++)
+		if (!bench_options.only || strstr(groups[i].name, bench_options.only))
+			bench_run_apart(&groups[i]);
+}
+
+void bench_device(void)
+{
+	static const struct bench_group groups[] = {{"launch", measure_launches}, {"trip", measure_trips},
+						    {"read", measure_reads},	  {"rate", bench_rates},
+						    {"copy", measure_copies},	  {"load", measure_loading}};
+
+	bench_run_groups(groups, sizeof groups / sizeof *groups);
 }

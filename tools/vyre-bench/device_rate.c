@@ -172,10 +172,9 @@ static bool measure(struct run *run, double *rate)
 
 static void report(struct run *run, const char *name, double *rates)
 {
-	struct bench_device *d = run->d;
 	struct bench_row row = {.name = name, .unit = "M slots/s", .floor_is = "", .correct = true};
 	double rate = bench_median(rates, bench_options.rounds);
-	bool reads = strcmp(run->kind->pattern, "c") == 0 && d->read_rate > 0;
+	bool reads = strcmp(run->kind->pattern, "c") == 0 && bench_found()->read_rate > 0;
 	char against[48];
 
 	snprintf(row.note, sizeof row.note, "%s", run->kind->note);
@@ -183,7 +182,7 @@ static void report(struct run *run, const char *name, double *rates)
 	if (reads) { /* against what the device reads in place without us */
 		row.unit = "GB/s";
 		row.ours = rate * BENCH_CHUNK_BYTES / 1e9;
-		row.floor = d->read_rate / 1e9;
+		row.floor = bench_found()->read_rate / 1e9;
 		row.floor_is = "memory of the host read by the device alone";
 	}
 	if (bench_is_gpu() && run->threads == 1 && (run->kind->goal > 0 || reads)) {
@@ -194,15 +193,15 @@ static void report(struct run *run, const char *name, double *rates)
 	if (run->threads != 1 || reads)
 		return;
 	snprintf(against, sizeof against, "rate.%s.vs_queued", run->kind->name);
-	bench_against(d, against, "M items/s", 1e-6, BENCH_LAUNCH_QUEUED, 1 / rate, BENCH_AT_LEAST);
+	bench_against(against, "M items/s", 1e-6, BENCH_LAUNCH_QUEUED, 1 / rate, BENCH_AT_LEAST);
 	snprintf(against, sizeof against, "rate.%s.vs_graph", run->kind->name);
-	bench_against(d, against, "M items/s", 1e-6, BENCH_LAUNCH_GRAPH_MANY, 1 / rate, BENCH_AT_LEAST);
+	bench_against(against, "M items/s", 1e-6, BENCH_LAUNCH_GRAPH_MANY, 1 / rate, BENCH_AT_LEAST);
 }
 
 /* A ring for every round and number of publishers: on the cpu device it has as many workers as there are publishers. */
 static bool measure_kinds(struct run *run, unsigned round, double rates[KINDS][BENCH_ROUNDS])
 {
-	bool good = bench_session_ring(&run->d->session, RING_SLOTS, bench_is_gpu() ? 0 : run->threads);
+	bool good = bench_session_ring(&run->d->session, RING_SLOTS, bench_ring_workers(run->threads));
 
 	for (unsigned kind = 0; kind < KINDS && good; kind++) {
 		run->kind = &kinds[kind];

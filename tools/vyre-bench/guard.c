@@ -1,7 +1,8 @@
 /* guard.c - a limit on what no timeout reaches: calls into a driver whose device is stuck.
  *
- * A thread looks ten times a second whether the limit has passed. If so it writes the rows that are there and leaves the
- * process without destructors: those would wait for the same device. The driver ends the process's kernels with it.
+ * A thread looks ten times a second whether the limit has passed. If so it says so in a row, and on standard error where every
+ * thread stands, and leaves the process without destructors: those would wait for the same device. The driver ends the
+ * process's kernels with it.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "tools/common/hang.h"
 
 static _Atomic(const char *) guarded;
 static _Atomic double deadline; /* 0 = none */
@@ -28,6 +30,7 @@ static void *watch(void *unused)
 		snprintf(why, sizeof why, "%s: no end after %g s; the device is left to its driver",
 			 atomic_load(&guarded), bench_options.limit);
 		fprintf(stderr, "vyre-bench: %s\n", why);
+		hang_print(STDERR_FILENO);
 		bench_report_end(why);
 		_exit(1);
 	}
@@ -48,4 +51,11 @@ void bench_guard(const char *what)
 		bench_die("guard", "cannot start a thread");
 	pthread_detach(thread);
 	watched = true;
+}
+
+bool bench_has_time(void)
+{
+	double limit = atomic_load(&deadline);
+
+	return limit == 0 || bench_now() < limit - bench_options.limit * 0.6;
 }

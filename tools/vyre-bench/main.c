@@ -1,7 +1,7 @@
 /* main.c - vyre-bench: ratios against floors measured in the same run.
  *
- *   vyre-bench [NAME...] [--device=NAME] [--json] [--out=FILE] [--quick] [--limit=SECONDS] [--date=TEXT]
- *              [--commit=TEXT]
+ *   vyre-bench [NAME...] [--device=NAME] [--json] [--out=FILE] [--quick] [--limit=SECONDS] [--only=TEXT]
+ *              [--workers=N] [--date=TEXT] [--commit=TEXT]
  *
  * Output: the machine, then a line a measurement: floor, ours, ratio, goal, whether it is met, and what the floor is; or
  * the same as JSON. Exit 1 if an answer was wrong or a call failed; a missed goal is not a failure, times belong to the
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
+#include "device_rows.h"
 
 struct bench_options bench_options = {.rounds = BENCH_ROUNDS, .limit = 120};
 
@@ -42,7 +42,10 @@ static int usage(FILE *out, int exit_status)
 		     "  --json          JSON instead of the table\n"
 		     "  --out=FILE      JSON into a file, beside the table\n"
 		     "  --quick         tiny counts and one round: a test of the program, no measurement\n"
-		     "  --limit=SECONDS what a group of rows may take before the program ends; 120\n"
+		     "  --limit=SECONDS what rows of a kind may take before they are given up; 120\n"
+		     "  --only=TEXT     groups of device and crossover whose name holds it: launch, trip, read, rate,\n"
+		     "                  copy, load; cross, cross.wide\n"
+		     "  --workers=N     workgroups of a ring on a GPU; without it as many as the loader takes\n"
 		     "  --date=TEXT     for the JSON\n"
 		     "  --commit=TEXT   for the JSON\n\n"
 		     "names; without one all of them, with --device of a GPU those of any device:\n");
@@ -72,14 +75,14 @@ static const char *value_of(const char *name, int argc, char **argv, int *at)
 	return !argv[*at][bytes] && *at + 1 < argc ? argv[++*at] : NULL;
 }
 
-static const char *find_device(void)
+static bool has_gpu(void)
 {
 	struct vyre_device *device;
 
 	if (vyre_device_open("cuda", &device) != VYRE_OK)
-		return "cpu";
+		return false;
 	vyre_device_close(device);
-	return "cuda";
+	return true;
 }
 
 struct command {
@@ -108,6 +111,10 @@ static const char *read_words(int argc, char **argv, struct command *command)
 			command->out = value;
 		else if ((value = value_of("--limit", argc, argv, &i)) && (bench_options.limit = atof(value)) > 0)
 			continue;
+		else if ((value = value_of("--only", argc, argv, &i)))
+			bench_options.only = value;
+		else if ((value = value_of("--workers", argc, argv, &i)))
+			bench_options.workers = (unsigned)strtoul(value, NULL, 10);
 		else if ((value = value_of("--date", argc, argv, &i)))
 			bench_options.date = value;
 		else if ((value = value_of("--commit", argc, argv, &i)))
@@ -147,7 +154,7 @@ int main(int argc, char **argv)
 	if (wrong || command.help)
 		return usage(wrong ? stderr : stdout, wrong ? 2 : 0);
 	given = bench_options.device != NULL;
-	bench_options.device = given ? bench_options.device : find_device();
+	bench_options.device = given ? bench_options.device : bench_ask_apart(has_gpu) ? "cuda" : "cpu";
 	if (!bench_floor_of(bench_options.device)) {
 		fprintf(stderr, "vyre-bench: no device is called %s; there are cpu and cuda\n", bench_options.device);
 		return 2;

@@ -1,8 +1,10 @@
-/* report.c - rows as a table, while they come, and as JSON, when all are there.
+/* report.c - rows as a table, while they come, and as JSON, whole after every group of them.
  *
  * Both may be wanted of one run: the table for who waits, the JSON for the record. So rows are kept. The guard may write
- * them while another thread adds one: a lock, taken for a row at a time.
+ * them while another thread adds one: a lock, taken for a row at a time. A group that has a process of its own (apart.c)
+ * keeps none: it sends them to the process that does.
  */
+#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,6 +24,13 @@ struct kept {
 struct device {
 	char name[80], driver[160];
 };
+/* Through a pipe; less than what is written in one piece. */
+struct message {
+	enum { ROW, DEVICE, SAID_ALL } what;
+	struct kept row;
+	struct device device;
+};
+_Static_assert(sizeof(struct message) <= 4096, "PIPE_BUF");
 
 static struct {
 	pthread_mutex_t lock;
@@ -30,6 +39,8 @@ static struct {
 	struct device device[4];
 	bool table, wrong;
 	const char *json_path; /* "-" = standard output */
+	const char *group;     /* whose rows go to `pipe`; NULL = they are kept */
+	int pipe;
 } report = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void get_cpu_model(char *model, size_t bytes)
@@ -78,7 +89,7 @@ static bool goal_met(const struct bench_row *row)
 	return row->goal_kind == BENCH_AT_MOST ? value <= row->goal : value >= row->goal;
 }
 
-static void print_line(const struct bench_row *row)
+static void print_line(const char *name, const struct bench_row *row)
 {
 	char floor[32] = "", ours[32] = "", shown[32] = "", goal[32] = "";
 	const char *verdict = "";
@@ -97,7 +108,7 @@ static void print_line(const struct bench_row *row)
 	}
 	if (!row->correct)
 		verdict = "WRONG RESULT";
-	printf("%-28s %9s %9s %-10s %7s  %-8s %-7s %s%s%s\n", row->name, floor, ours, row->unit, shown, goal, verdict,
+	printf("%-28s %9s %9s %-10s %7s  %-8s %-7s %s%s%s\n", name, floor, ours, row->unit, shown, goal, verdict,
 	       row->floor_is, *row->floor_is && *row->note ? "; " : "", row->note);
 }
 
@@ -108,23 +119,36 @@ static void print_kept(const struct kept *kept)
 	else if (kept->failed)
 		printf("%-28s FAILED: %s\n", kept->name, kept->why);
 	else
-		print_line(&kept->row);
+		print_line(kept->name, &kept->row);
 	fflush(stdout);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------------- */
 
+static void send(const struct message *message)
+{
+	if (write(report.pipe, message, sizeof *message) != (ssize_t)sizeof *message)
+		_exit(1); /* nobody takes rows any more */
+}
+
 static void keep(const struct kept *kept)
 {
 	struct kept *rows;
 
+	if (report.group) {
+		struct message message = {.what = ROW, .row = *kept};
+
+		message.row.row.name = NULL; /* kept->name is the copy */
+		send(&message);
+		return;
+	}
 	pthread_mutex_lock(&report.lock);
 	rows = realloc(report.rows, (report.count + 1) * sizeof *rows);
 	if (rows) {
 		report.rows = rows;
 		rows[report.count] = *kept;
-		rows[report.count].device = report.devices - 1;
-		rows[report.count].row.name = NULL; /* kept->name is the copy */
+		rows[report.count].device = report.devices ? report.devices - 1 : 0; /* none: it did not open */
+		rows[report.count].row.name = NULL;				     /* kept->name is the copy */
 		report.count++;
 	}
 	report.wrong |= !rows || kept->failed || (!kept->left_out && !kept->row.correct);
@@ -168,6 +192,14 @@ void bench_report_device(const char *name, const char *driver)
 {
 	struct device *next;
 
+	if (report.group) {
+		struct message message = {.what = DEVICE};
+
+		snprintf(message.device.name, sizeof message.device.name, "%s", name);
+		snprintf(message.device.driver, sizeof message.device.driver, "%s", driver);
+		send(&message);
+		return;
+	}
 	pthread_mutex_lock(&report.lock);
 	if (report.devices == 0 || strcmp(report.device[report.devices - 1].name, name) != 0) {
 		if (report.devices == sizeof report.device / sizeof *report.device)
@@ -180,6 +212,43 @@ void bench_report_device(const char *name, const char *driver)
 		fflush(stdout);
 	}
 	pthread_mutex_unlock(&report.lock);
+}
+
+void bench_report_to(const char *group, int pipe)
+{
+	report.group = group;
+	report.pipe = pipe;
+}
+
+void bench_report_said_all(void)
+{
+	const struct message message = {.what = SAID_ALL};
+
+	if (report.group)
+		send(&message);
+}
+
+bool bench_report_take(int pipe, bool *said_all)
+{
+	struct message message;
+	ssize_t n;
+
+	do
+		n = read(pipe, &message, sizeof message);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof message)
+		return false;
+	switch (message.what) {
+	case ROW:
+		keep(&message.row);
+		return true;
+	case DEVICE:
+		bench_report_device(message.device.name, message.device.driver);
+		return true;
+	default:
+		*said_all = true;
+		return false;
+	}
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------------- */
@@ -275,23 +344,52 @@ static void write_json(FILE *out, const char *error)
 	fprintf(out, "\n}\n");
 }
 
+/* A file is whole at every moment: written beside, then renamed. */
+static bool write_report(const char *error)
+{
+	bool is_file = strcmp(report.json_path, "-") != 0, good;
+	char beside[512];
+	FILE *out = stdout;
+
+	snprintf(beside, sizeof beside, "%.500s.new", report.json_path);
+	if (is_file)
+		out = fopen(beside, "w");
+	if (!out)
+		return false;
+	write_json(out, error);
+	good = !ferror(out);
+	if (!is_file)
+		return !fflush(out) && good;
+	return !fclose(out) && good && !rename(beside, report.json_path);
+}
+
+bool bench_report_save(const char *error)
+{
+	bool good = true;
+
+	pthread_mutex_lock(&report.lock);
+	if (report.json_path && strcmp(report.json_path, "-") != 0)
+		good = write_report(error);
+	pthread_mutex_unlock(&report.lock);
+	return good;
+}
+
 bool bench_report_end(const char *error)
 {
 	bool good;
-	FILE *out;
 
+	if (report.group) {
+		bench_report_failed(report.group, error);
+		bench_report_said_all();
+		return false;
+	}
 	pthread_mutex_lock(&report.lock);
 	good = !report.wrong && !error;
-	if (report.json_path) {
-		out = strcmp(report.json_path, "-") == 0 ? stdout : fopen(report.json_path, "w");
-		if (out)
-			write_json(out, error);
-		if (!out || ferror(out) || (out == stdout ? fflush(out) : fclose(out))) {
-			fprintf(stderr, "vyre-bench: %s: cannot be written\n", report.json_path);
-			good = false;
-		}
-		report.json_path = NULL; /* once */
+	if (report.json_path && !write_report(error)) {
+		fprintf(stderr, "vyre-bench: %s: cannot be written\n", report.json_path);
+		good = false;
 	}
+	report.json_path = NULL; /* once */
 	pthread_mutex_unlock(&report.lock);
 	return good;
 }

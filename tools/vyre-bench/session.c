@@ -78,6 +78,25 @@ void bench_session_close(struct bench_session *session)
 
 /* ---- the ring ---------------------------------------------------------------------------------------------------------- */
 
+/* Whether the device has claimed what was published, and counts on, tells a poller that has stopped from a slot that has. */
+static bool fail_stuck(struct bench_session *session)
+{
+	const struct timespec moment = {0, 20000000};
+	struct vyre_ring_stats stats;
+	uint32_t done[2] = {0};
+
+	vyre_ring_get_stats(session->ring, &stats);
+	for (unsigned i = 0; i < 2; i++) {
+		(void)!vyre_ring_read_control(session->ring, VYRE_CONTROL_DONE_COUNT, &done[i], 1);
+		nanosleep(&moment, NULL);
+	}
+	return bench_fail(
+	    "a slot did not end within %.0f s; published %llu, ended %llu, counted by the device %u, 20 ms "
+	    "later %u; %u parked, %u asleep, %u faults, %llu wakes",
+	    (double)BENCH_LIMIT_NS * 1e-9, (unsigned long long)stats.published, (unsigned long long)stats.retired,
+	    done[0], done[1], stats.parked, stats.sleeping, stats.faults, (unsigned long long)stats.wakes);
+}
+
 bool bench_session_poll(struct bench_session *session, vyre_ticket ticket)
 {
 	double end = 0;
@@ -93,7 +112,7 @@ bool bench_session_poll(struct bench_session *session, vyre_ticket ticket)
 			break;
 	}
 	if (status == VYRE_TIMEOUT)
-		return bench_fail("a slot did not end within %.0f s", (double)BENCH_LIMIT_NS * 1e-9);
+		return fail_stuck(session);
 	return bench_ok(status, "poll") && bench_ok(vyre_release(session->ring, ticket), "release");
 }
 
