@@ -251,8 +251,9 @@ enum {
  * FAULT is counted, see vyre_ring_get_stats), else `count` tickets, each to be released.
  * Built-in opcodes may be published where the set was compiled with them: SHUTDOWN by tenant 0 only, LOAD_MISS through
  * its own publisher. A batch with a BATCH_FENCE lies on consecutive positions, so that the `a0` slots before the fence are
- * those of the batch; until it has ended, no place of theirs is used again: publishers find the ring full earlier. What
- * the slots before a fence wait for must not need more room than that. At most 64 fences are in flight.
+ * those of the batch; until it has ended, no place of theirs is used again: publishers find the ring full earlier. Who
+ * finds the fence DONE finds those slots ended. What they wait for must not need more room than that. At most 64 fences
+ * are in flight.
  * Errors: INVALID (count 0 or above the ring's slots, an opcode that is not the set's or lies in another tenant's window,
  * a fence of more slots than the ring has, or one with slots behind it in the batch that would need the places that it
  * covers, a packed slot that no device would run, more than 12 args, no such priority or flag), FULL (without WAIT: no
