@@ -224,7 +224,7 @@ static void describe(struct vyrec_slice *out, const struct vyrec_module *module,
 		to->shared_bytes = job->shared[i];
 		for (unsigned axis = 0; axis < 3; axis++)
 			to->lanes[axis] = is_native ? 1 : unit->workgroup[axis];
-		to->flags = vyrec_has_mailbox(module, i + 1) ? VYRE_SLICE_MAILBOX : 0;
+		to->flags = !is_native && vyrec_has_mailbox(module, i + 1) ? VYRE_SLICE_MAILBOX : 0;
 	}
 }
 

@@ -1,4 +1,4 @@
-/* blob.c - reads a .vyb: from bytes that may be anything to tables that may be trusted.
+/* blob.c - reads a .vyb: from bytes that may be anything to tables that may be trusted (their rows: blob_rows.c).
  *
  * In: bytes. Out: a private copy, and views into it whose every index, run and string offset was checked. Invariant: a
  * blob that opened cannot make a later reader step outside it. Digests: of the table and of every section but CODE and
@@ -13,22 +13,12 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "blob_rows.h"
 #include "digest.h"
 #include "kernel.h"
 #include "message.h"
 
 VYRE_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "blob rows are read in place");
-
-static const char remake[] = "compile the blob again with vyrec, or copy it again";
-static const uint64_t max_elements = UINT64_C(1) << 40;
-
-#define BAD(...) vyre_fail(VYRE_MALFORMED, remake, __VA_ARGS__)
-#define TRY(expression) \
-	do { \
-		vyre_status try_status_ = (expression); \
-		if (try_status_ != VYRE_OK) \
-			return try_status_; \
-	} while (0)
 
 static const char *section_name(uint32_t kind)
 {
@@ -180,200 +170,6 @@ static vyre_status find_tables(struct vyre_blob *blob)
 	return VYRE_OK;
 }
 
-static int is_name(const struct vyre_blob *blob, uint32_t offset)
-{
-	return offset < blob->string_bytes;
-}
-
-/* Names of units and buffers are compared each with each: a long one would make that take hours. */
-static int is_short_name(const struct vyre_blob *blob, uint32_t offset)
-{
-	return is_name(blob, offset) &&
-	       strnlen(blob->strings + offset, VYRE_BLOB_MAX_NAME_BYTES + 1) <= VYRE_BLOB_MAX_NAME_BYTES;
-}
-
-/* Names go into messages and onto terminals: no control characters but tab and newline (of log formats). */
-static vyre_status check_strings(const struct vyre_blob *blob)
-{
-	uint64_t i;
-
-	if (blob->string_bytes == 0 || blob->string_bytes > UINT32_MAX || blob->strings[0] != '\0' ||
-	    blob->strings[blob->string_bytes - 1] != '\0')
-		return BAD("STRINGS: %llu bytes do not start and end with NUL", (unsigned long long)blob->string_bytes);
-	for (i = 0; i < blob->string_bytes; i++) {
-		unsigned char c = (unsigned char)blob->strings[i];
-
-		if ((c < 0x20 && c != '\0' && c != '\t' && c != '\n') || c == 0x7F)
-			return BAD("STRINGS: control character 0x%02x at %llu", c, (unsigned long long)i);
-	}
-	return VYRE_OK;
-}
-
-uint32_t vyre_element_bytes(uint32_t element)
-{
-	switch (element) {
-#define X(name, value, bytes, text) \
-	case value: \
-		return bytes;
-		VYRE_ELEMENT_LIST(X)
-#undef X
-	default:
-		return 0;
-	}
-}
-
-static vyre_status check_buffers(const struct vyre_blob *blob, uint32_t unit_index)
-{
-	const struct vyre_blob_unit *unit = &blob->view.units[unit_index];
-	const struct vyre_blob_buffer *rows = blob->view.buffers + unit->first_buffer;
-	uint8_t bound[VYRE_BLOB_MAX_UNIT_BUFFERS] = {0};
-	uint32_t i, j;
-
-	for (i = 0; i < unit->buffer_count; i++) {
-		const struct vyre_blob_buffer *row = &rows[i];
-
-		if (!is_short_name(blob, row->name) || row->class_ < VYRE_CLASS_CONST ||
-		    row->class_ > VYRE_CLASS_LIVE || !vyre_element_bytes(row->element) || row->count > max_elements)
-			return BAD("unit %u, buffer %u: name %u, class %u, element %u or count %llu is out of range",
-				   unit_index, i, row->name, row->class_, row->element, (unsigned long long)row->count);
-		if (row->binding >= unit->buffer_count || bound[row->binding]++)
-			return BAD("unit %u, buffer %u: binding %u is not one of its own among %u", unit_index, i,
-				   row->binding, unit->buffer_count);
-		for (j = 0; j < i; j++)
-			if (strcmp(blob->strings + rows[j].name, blob->strings + row->name) == 0)
-				return BAD("unit %u: buffers %u and %u are both named %.64s", unit_index, j, i,
-					   blob->strings + row->name);
-	}
-	return VYRE_OK;
-}
-
-static vyre_status check_args(const struct vyre_blob *blob, const struct vyre_blob_op *op)
-{
-	uint32_t used = 0, i;
-
-	for (i = 0; i < op->arg_count; i++) {
-		const struct vyre_blob_arg *arg = &blob->view.args[op->first_arg + i];
-		uint32_t words = (vyre_element_bytes(arg->element) + 3) / 4, mask;
-
-		if (!is_name(blob, arg->name) || words == 0 || arg->word >= VYRE_SLOT_ARGS ||
-		    arg->word + words > VYRE_SLOT_ARGS)
-			return BAD("opcode 0x%x, argument %u: name %u, element %u or word %u is out of range",
-				   op->opcode, i, arg->name, arg->element, arg->word);
-		mask = ((1u << words) - 1) << arg->word;
-		if (used & mask)
-			return BAD("opcode 0x%x, argument %u: word %u belongs to another argument too", op->opcode, i,
-				   arg->word);
-		used |= mask;
-	}
-	return VYRE_OK;
-}
-
-static vyre_status check_ops(const struct vyre_blob *blob, uint32_t unit_index)
-{
-	const struct vyre_blob_unit *unit = &blob->view.units[unit_index];
-	uint32_t i;
-
-	for (i = 0; i < unit->op_count; i++) {
-		const struct vyre_blob_op *op = &blob->view.ops[unit->first_op + i];
-
-		if (!is_name(blob, op->name) || op->granularity < VYRE_BY_LANE || op->granularity > VYRE_BY_WORKGROUP ||
-		    op->result_mask >> VYRE_SLOT_ARGS)
-			return BAD("unit %u, op %u: name %u, granularity %u or results 0x%x are out of range",
-				   unit_index, i, op->name, op->granularity, op->result_mask);
-		if (vyre_opcode_is_system(op->opcode))
-			return BAD("unit %u, op %u: opcode 0x%x is the system's", unit_index, i, op->opcode);
-		if (i > 0 && op[-1].opcode >= op->opcode)
-			return BAD("unit %u, op %u: opcode 0x%x does not come after 0x%x", unit_index, i, op->opcode,
-				   op[-1].opcode);
-		if (op->arg_count > VYRE_SLOT_ARGS || op->first_arg > blob->view.arg_count ||
-		    op->arg_count > blob->view.arg_count - op->first_arg)
-			return BAD("unit %u, op %u: arguments %u..+%u are not among the %u", unit_index, i,
-				   op->first_arg, op->arg_count, blob->view.arg_count);
-		TRY(check_args(blob, op));
-	}
-	return VYRE_OK;
-}
-
-static vyre_status check_unit(const struct vyre_blob *blob, uint32_t index, uint32_t *buffers_end, uint32_t *ops_end)
-{
-	const struct vyre_blob_view *view = &blob->view;
-	const struct vyre_blob_unit *unit = &view->units[index];
-	uint32_t i;
-
-	if (!is_short_name(blob, unit->name) || unit->kind < VYRE_UNIT_SET || unit->kind > VYRE_UNIT_PROGRAM ||
-	    unit->feed >= VYRE_FEED_COUNT || (unit->kind == VYRE_UNIT_SET) != (unit->feed != VYRE_FEED_NONE))
-		return BAD("unit %u: name %u, kind %u or feed %u is out of range", index, unit->name, unit->kind,
-			   unit->feed);
-	/* A frame hangs on a record; a program has neither. */
-	if ((unit->features & ~(uint32_t)VYRE_HAS_ALL) || (unit->kind == VYRE_UNIT_PROGRAM && unit->features) ||
-	    unit->frame_words > VYRE_BLOB_MAX_FRAME_WORDS ||
-	    (unit->frame_words && !(unit->features & VYRE_HAS_RECORDS)))
-		return BAD("unit %u: features 0x%x or frames of %u words are out of range", index, unit->features,
-			   unit->frame_words);
-	for (i = 0; i < 3; i++)
-		if (unit->workgroup[i] == 0 || unit->workgroup[i] > 1024)
-			return BAD("unit %u: a workgroup of %u lanes", index, unit->workgroup[i]);
-	for (i = 0; i < index; i++)
-		if (strcmp(blob->strings + view->units[i].name, blob->strings + unit->name) == 0)
-			return BAD("units %u and %u are both named %.64s", i, index, blob->strings + unit->name);
-	/* Runs follow each other, so that no row is checked, or owned, twice. */
-	if (unit->first_buffer < *buffers_end || unit->first_buffer > view->buffer_count ||
-	    unit->buffer_count > view->buffer_count - unit->first_buffer ||
-	    unit->buffer_count > VYRE_BLOB_MAX_UNIT_BUFFERS)
-		return BAD("unit %u: buffers %u..+%u are not a run of its own (at most %u) among the %u", index,
-			   unit->first_buffer, unit->buffer_count, (unsigned)VYRE_BLOB_MAX_UNIT_BUFFERS,
-			   view->buffer_count);
-	if (unit->first_op < *ops_end || unit->first_op > view->op_count ||
-	    unit->op_count > view->op_count - unit->first_op || (unit->kind == VYRE_UNIT_PROGRAM && unit->op_count))
-		return BAD("unit %u: ops %u..+%u are not a run of its own among the %u", index, unit->first_op,
-			   unit->op_count, view->op_count);
-	*buffers_end = unit->first_buffer + unit->buffer_count;
-	*ops_end = unit->first_op + unit->op_count;
-	TRY(check_buffers(blob, index));
-	return check_ops(blob, index);
-}
-
-static vyre_status check_rows(const struct vyre_blob *blob)
-{
-	const struct vyre_blob_view *view = &blob->view;
-	uint32_t slices[VYRE_BLOB_MAX_UNITS] = {0};
-	uint32_t i, lane, buffers_end = 0, ops_end = 0;
-
-	TRY(check_strings(blob));
-	if (view->unit_count == 0)
-		return BAD("the blob holds no unit");
-	for (i = 0; i < view->unit_count; i++)
-		TRY(check_unit(blob, i, &buffers_end, &ops_end));
-	for (i = 0; i < view->slice_count; i++) {
-		const struct vyre_blob_slice *slice = &view->slices[i];
-
-		if (slice->unit >= view->unit_count || slice->section >= view->section_count ||
-		    view->sections[slice->section].kind != VYRE_BLOB_CODE)
-			return BAD("slice %u: unit %u of %u, or section %u, is not there or is not code", i,
-				   slice->unit, view->unit_count, slice->section);
-		if (slice->format < VYRE_FORMAT_ELF || slice->format > VYRE_FORMAT_CUBIN ||
-		    (slice->flags & ~(uint32_t)VYRE_SLICE_MAILBOX) ||
-		    (slice->format != VYRE_FORMAT_ELF &&
-		     (slice->entry > UINT32_MAX || !is_name(blob, (uint32_t)slice->entry))))
-			return BAD("slice %u: format %u, flags 0x%x or entry 0x%llx is out of range", i, slice->format,
-				   slice->flags, (unsigned long long)slice->entry);
-		for (lane = 0; lane < 3; lane++)
-			if (slice->lanes[lane] == 0 || slice->lanes[lane] > 1024)
-				return BAD("slice %u: a workgroup of %u lanes", i, slice->lanes[lane]);
-		if (++slices[slice->unit] > VYRE_BLOB_MAX_UNIT_SLICES)
-			return BAD("slice %u: unit %u has more than %u slices", i, slice->unit,
-				   (unsigned)VYRE_BLOB_MAX_UNIT_SLICES);
-	}
-	for (i = 0; i < view->log_count; i++)
-		if (!is_name(blob, view->logs[i].format))
-			return BAD("log %u: format %u is outside the strings", i, view->logs[i].format);
-	for (i = 0; i < view->fault_count; i++)
-		if (view->faults[i].unit >= view->unit_count || !is_name(blob, view->faults[i].file))
-			return BAD("fault site %u: unit %u or file %u is out of range", i, view->faults[i].unit,
-				   view->faults[i].file);
-	return VYRE_OK;
-}
-
 /* Takes the bytes (of vyre_pages_alloc) over, also on failure. */
 static vyre_status open_owned(uint8_t *bytes, uint64_t size, struct vyre_blob **out)
 {
@@ -397,7 +193,7 @@ static vyre_status open_owned(uint8_t *bytes, uint64_t size, struct vyre_blob **
 	if (status == VYRE_OK)
 		status = find_tables(blob);
 	if (status == VYRE_OK)
-		status = check_rows(blob);
+		status = vyre_blob_check_rows(blob);
 	if (status != VYRE_OK) {
 		vyre_blob_close(blob);
 		return status;

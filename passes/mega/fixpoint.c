@@ -88,6 +88,14 @@ static void check_op(struct fixpoint *g)
 		refuse(g, h->loc, "its op runs by lane, takes one u32, the index, and has no shared memory");
 }
 
+/* What opcodes, slots or io need is nowhere in the kernel, so the blob must not say that it is. */
+static void check_features(struct fixpoint *g, unsigned features)
+{
+	if (features & ~(unsigned)(VYRE_HAS_CONTROL_REPORT | VYRE_HAS_ONCE))
+		refuse(g, g->m->units[g->set].loc,
+		       "it runs its op by index, without opcodes, slots or io; leave out --builtins, --fused and --io");
+}
+
 static void check_set(struct fixpoint *g)
 {
 	const struct vyrec_unit_node *unit = &g->m->units[g->set];
@@ -265,6 +273,7 @@ bool vyrec_mega_fixpoint(struct vyrec_module *m, vyrec_unit set, const struct vy
 {
 	struct fixpoint g = {.m = m, .diags = diags, .set = set};
 	check_set(&g);
+	check_features(&g, options->features);
 	if (g.failed)
 		return false;
 	struct vyrec_module *t = make_template(&g, options);

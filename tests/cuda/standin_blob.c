@@ -1,7 +1,7 @@
 /* standin_blob.c - turns native slices into cubins for the stand-in.
  *
  * In: a blob that opens. Out: the same with a struct standin_image in front of the native code of its slices, whose entries
- * then have names, as a cubin's have.
+ * then have names, as a cubin's have; those of live sets have a mailbox.
  */
 #include "standin_blob.h"
 
@@ -56,6 +56,12 @@ static int is_turned(const struct writer *w, uint32_t i)
 	return w->view.slices[i].format == VYRE_FORMAT_ELF && w->view.slices[i].target == w->native;
 }
 
+/* Native code that is turned is made as that of a GPU; only the flag that says so is not native code's. */
+static int has_mailbox(const struct vyre_blob_unit *unit)
+{
+	return unit->kind == VYRE_UNIT_SET && unit->feed == VYRE_FEED_LIVE;
+}
+
 /* The image of a CODE section: an entry for each slice that is turned and lies in it. NULL: there is none. */
 static struct standin_image *make_image(struct writer *w, uint32_t section, uint64_t *size)
 {
@@ -75,7 +81,7 @@ static struct standin_image *make_image(struct writer *w, uint32_t section, uint
 			continue;
 		snprintf(row->name, sizeof(row->name), "unit_%u", slice->unit);
 		row->address = slice->entry;
-		row->buffers = unit->buffer_count + (slice->flags & VYRE_SLICE_MAILBOX ? VYRE_MAILBOX_BUFFERS : 0);
+		row->buffers = unit->buffer_count + (has_mailbox(unit) ? VYRE_MAILBOX_BUFFERS : 0);
 		row->lanes = 1;
 		image->entries++;
 	}
@@ -105,6 +111,7 @@ static void turn_slices(struct writer *w, uint32_t from, uint32_t to)
 		slice.section = to;
 		slice.target = w->target;
 		slice.format = VYRE_FORMAT_CUBIN;
+		slice.flags = has_mailbox(&w->view.units[slice.unit]) ? VYRE_SLICE_MAILBOX : 0;
 		slice.entry = add_string(w, name);
 		w->slices[w->slice_count++] = slice;
 	}

@@ -130,6 +130,18 @@ static void every_byte_counts(void **state)
 	assert_int_equal(open_bytes(good, good_bytes), VYRE_OK);
 }
 
+/* A slice as another format's. */
+static void turn(uint8_t *bytes, uint32_t index, uint32_t format, uint32_t target, uint32_t flags)
+{
+	struct vyre_blob_slice *slice = (struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES) + index;
+
+	slice->format = format;
+	slice->target = target;
+	slice->flags = flags;
+	if (format != VYRE_FORMAT_ELF)
+		slice->entry = 0;
+}
+
 /* One wrong thing each, with every digest right. */
 #define EDITS(X) \
 	X(version, ((struct vyre_blob_header *)bytes)->version = VYRE_BLOB_VERSION + 1) \
@@ -198,6 +210,25 @@ static void every_byte_counts(void **state)
 	X(slice_flags, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].flags = 2) \
 	X(slice_entry_name, (((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].format = VYRE_FORMAT_PTX, \
 			     ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].entry = 1 << 30)) \
+	X(unit_workgroup_product, (((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->workgroup[0] = 32, \
+				   ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->workgroup[2] = 33)) \
+	X(unit_workgroup_wraps, (((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->workgroup[0] = 1u << 31, \
+				 ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->workgroup[1] = 1u << 31, \
+				 ((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->workgroup[2] = 4)) \
+	X(op_width, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].width = 32) \
+	X(op_width_huge, (((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].granularity = VYRE_BY_WORKGROUP, \
+			  ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].width = 1025)) \
+	X(op_reserved, ((struct vyre_blob_op *)rows(bytes, VYRE_BLOB_OPS))[1].reserved = 1) \
+	X(arg_reserved, ((struct vyre_blob_arg *)rows(bytes, VYRE_BLOB_ARGS))[0].reserved = 1) \
+	X(slice_reserved, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].reserved = 1) \
+	X(native_lanes, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].lanes[0] = 32) \
+	X(native_registers, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].registers = 1) \
+	X(native_spills, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].spill_bytes = 1) \
+	X(native_mailbox, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].flags = VYRE_SLICE_MAILBOX) \
+	X(gpu_lanes, (turn(bytes, 1, VYRE_FORMAT_PTX, VYRE_TARGET_SM_90, 0), \
+		      ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[1].lanes[0] = 2)) \
+	X(gpu_lanes_product, (turn(bytes, 0, VYRE_FORMAT_PTX, VYRE_TARGET_SM_90, VYRE_SLICE_MAILBOX), \
+			      ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].lanes[0] = 1025)) \
 	X(slice_section, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].section = 7) \
 	X(slice_not_code, ((struct vyre_blob_slice *)rows(bytes, VYRE_BLOB_SLICES))[0].section = 0)
 
@@ -238,31 +269,95 @@ static void every_wrong_field_is_refused(void **state)
 	}
 }
 
-/* Every feed and feature of the tables, and the widest frame. */
-static void every_feature_is_read(void **state)
+/* A copy whose unit 0 is a set with these, opened. */
+static vyre_status open_set(uint32_t feed, uint32_t features, uint32_t frame_words)
 {
-	uint32_t feed;
+	uint8_t *bytes = malloc(good_bytes);
+	struct vyre_blob_unit *unit;
+	vyre_status status;
+
+	memcpy(bytes, good, good_bytes);
+	unit = (struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS);
+	unit->feed = feed;
+	unit->features = features;
+	unit->frame_words = frame_words;
+	test_blob_redigest(bytes, good_bytes);
+	status = open_bytes(bytes, good_bytes);
+	free(bytes);
+	return status;
+}
+
+/* Which feature goes with which feed: what vyrec makes, and nothing else. */
+static void features_go_with_feeds(void **state)
+{
+	enum { RECORDS = VYRE_HAS_RECORDS };
+	static const struct {
+		uint32_t feature, with;
+		const char *feeds; /* by number, from SLOTS on */
+	} table[] = {
+	    {VYRE_HAS_BUILTINS, 0, "yyyyn"},	   {RECORDS, 0, "yyyyn"},
+	    {VYRE_HAS_QUEUE, 0, "nnnnn"},	   {VYRE_HAS_QUEUE, RECORDS, "nynnn"},
+	    {VYRE_HAS_SUSPEND, 0, "nnnnn"},	   {VYRE_HAS_SUSPEND, RECORDS, "yyyyn"},
+	    {VYRE_HAS_SPAWN, 0, "nnnnn"},	   {VYRE_HAS_SPAWN, RECORDS, "nynyn"},
+	    {VYRE_HAS_IO, RECORDS, "yyyyn"},	   {VYRE_HAS_SERVICE, 0, "ynyyn"},
+	    {VYRE_HAS_FUSED, 0, "ynynn"},	   {VYRE_HAS_FUSED, VYRE_HAS_BUILTINS, "nnnnn"},
+	    {VYRE_HAS_CONTROL_REPORT, 0, "yyyyy"}, {VYRE_HAS_ONCE, 0, "yyyyy"},
+	};
+	uint32_t seen = 0, i, feed;
 
 	(void)state;
-	for (feed = VYRE_FEED_NONE + 1; feed < VYRE_FEED_COUNT; feed++) {
-		uint8_t *bytes = malloc(good_bytes);
-		struct vyre_blob_unit *unit;
-		struct vyre_blob_view view;
-		struct vyre_blob *blob;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		seen |= table[i].feature;
+		for (feed = VYRE_FEED_NONE + 1; feed < VYRE_FEED_COUNT; feed++) {
+			vyre_status status = open_set(feed, table[i].feature | table[i].with, 0);
 
-		memcpy(bytes, good, good_bytes);
-		unit = (struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS);
-		unit->feed = feed;
-		unit->features = VYRE_HAS_ALL;
-		unit->frame_words = VYRE_BLOB_MAX_FRAME_WORDS;
-		test_blob_redigest(bytes, good_bytes);
-		assert_int_equal(vyre_blob_open(bytes, good_bytes, &blob), VYRE_OK);
-		vyre_blob_get_view(blob, &view);
-		assert_int_equal(view.units[0].feed, feed);
-		assert_int_equal(view.units[0].features, VYRE_HAS_ALL);
-		vyre_blob_close(blob);
-		free(bytes);
+			assert_int_equal(strlen(table[i].feeds), VYRE_FEED_COUNT - 1);
+			if (status != (table[i].feeds[feed - 1] == 'y' ? VYRE_OK : VYRE_MALFORMED))
+				fail_msg("feed %u, features 0x%x and 0x%x: %s", feed, table[i].feature, table[i].with,
+					 vyre_status_name(status));
+		}
 	}
+	assert_int_equal(seen, VYRE_HAS_ALL);
+	assert_int_equal(open_set(VYRE_FEED_TASKS, VYRE_HAS_RECORDS, VYRE_BLOB_MAX_FRAME_WORDS), VYRE_OK);
+	assert_int_equal(open_set(VYRE_FEED_LIVE,
+				  VYRE_HAS_BUILTINS | VYRE_HAS_RECORDS | VYRE_HAS_QUEUE | VYRE_HAS_SUSPEND |
+				      VYRE_HAS_SPAWN | VYRE_HAS_IO | VYRE_HAS_CONTROL_REPORT | VYRE_HAS_ONCE,
+				  VYRE_BLOB_MAX_FRAME_WORDS),
+			 VYRE_OK);
+}
+
+/* Every kind of unit, format, family of targets and flag: native code has no mailbox, live sets on GPUs have, nothing else
+ * does. */
+static void formats_go_with_units(void **state)
+{
+	static const uint32_t targets[] = {VYRE_TARGET_X86_64_V2, VYRE_TARGET_SM_75, VYRE_TARGET_SM_121, 4711};
+	uint32_t feed, format, flags, t;
+
+	(void)state;
+	for (feed = VYRE_FEED_NONE; feed < VYRE_FEED_COUNT; feed++)
+		for (format = VYRE_FORMAT_ELF; format <= VYRE_FORMAT_CUBIN; format++)
+			for (flags = 0; flags <= VYRE_SLICE_MAILBOX; flags++)
+				for (t = 0; t < sizeof(targets) / sizeof(targets[0]); t++) {
+					uint32_t unit = feed == VYRE_FEED_NONE; /* 1: the program */
+					int is_native = format == VYRE_FORMAT_ELF;
+					int is_known = targets[t] != 4711;
+					int fits = !is_known || is_native == (targets[t] == VYRE_TARGET_X86_64_V2);
+					int has = feed == VYRE_FEED_LIVE && !is_native;
+					uint8_t *bytes = malloc(good_bytes);
+					vyre_status status;
+
+					memcpy(bytes, good, good_bytes);
+					if (!unit)
+						((struct vyre_blob_unit *)rows(bytes, VYRE_BLOB_UNITS))->feed = feed;
+					turn(bytes, unit, format, targets[t], flags);
+					test_blob_redigest(bytes, good_bytes);
+					status = open_bytes(bytes, good_bytes);
+					if (status !=
+					    (fits && has == (flags == VYRE_SLICE_MAILBOX) ? VYRE_OK : VYRE_MALFORMED))
+						fail_msg("feed %u, format %u, target %u, flags %u: %s", feed, format,
+							 targets[t], flags, vyre_status_name(status));
+					free(bytes);
+				}
 }
 
 static void unknown_sections_are_ignored(void **state)
@@ -385,7 +480,8 @@ int main(void)
 	    cmocka_unit_test(every_byte_counts),
 	    cmocka_unit_test(every_wrong_field_is_refused),
 	    cmocka_unit_test(unknown_sections_are_ignored),
-	    cmocka_unit_test(every_feature_is_read),
+	    cmocka_unit_test(features_go_with_feeds),
+	    cmocka_unit_test(formats_go_with_units),
 	    cmocka_unit_test(tables_that_cost_hours_are_refused),
 	    cmocka_unit_test(a_pipe_does_not_block),
 	    cmocka_unit_test(files),
