@@ -45,9 +45,18 @@ static void check_service(struct vyrec_mega *g)
 
 /* ---- of an op ----------------------------------------------------------------------------------------------------------- */
 
+/* An op whose lanes the pass `lanes` has made loops has no width any more. */
 static void check_width(struct vyrec_mega *g, vyrec_handler handler)
 {
 	const struct vyrec_handler_node *h = &g->m->handlers[handler];
+	if (!g->shape.mailbox && g->shape.lanes == 1 && h->granularity == VYRE_BY_WORKGROUP && h->width > 1) {
+		vyrec_diags_add(
+		    g->diags, VYREC_ERROR, "", h->loc,
+		    "`%s`: the op is by workgroup(%u), and this kernel's workgroups have one lane; write it by "
+		    "workgroup of any width, or compile it for one lane, which keeps the width by loops",
+		    vyrec_name_text(g->m, h->name), h->width);
+		g->failed = true;
+	}
 	if (is_scanning(g) && g->shape.lanes > 1 && h->granularity == VYRE_BY_WORKGROUP)
 		error(
 		    g, h->loc, vyrec_name_text(g->m, h->name),

@@ -72,6 +72,25 @@ static bool compile(struct cpu_run *run, struct vyrec_module *source, struct vyr
 	return ok;
 }
 
+/* The sets of it without ops: a width that fits an op on the cpu need not fit the lanes that programs run with. */
+static struct vyrec_module *only_programs(const struct vyrec_module *module)
+{
+	struct vyrec_module *m = vyrec_module_clone(module);
+	for (vyrec_unit unit = 1; unit < m->unit_count; unit++) {
+		struct vyrec_unit_node *u = &m->units[unit];
+		uint32_t kept = 0;
+		for (uint32_t i = 0; i < u->item_count; i++) {
+			uint32_t *to = &m->refs[u->items + 2 * kept], *item = &m->refs[u->items + 2 * i];
+			if (item[0] == VYREC_ITEM_HANDLER)
+				continue;
+			memmove(to, item, 2 * sizeof *item);
+			kept++;
+		}
+		u->item_count = kept;
+	}
+	return m;
+}
+
 /* Compiled when first needed: a module may hold a program and a set, and either may be all that a test wants. */
 static struct ptx_run *open_ptx(struct cpu_run *run, bool slots)
 {
@@ -87,8 +106,10 @@ static struct ptx_run *open_ptx(struct cpu_run *run, bool slots)
 	if (*ptx)
 		return *ptx;
 	*ptx = vyrec_alloc(sizeof **ptx);
-	if (!ptx_run_open(*ptx, run->module, &options))
+	struct vyrec_module *module = slots ? vyrec_module_clone(run->module) : only_programs(run->module);
+	if (!ptx_run_open(*ptx, module, &options))
 		fail(run, "%.500s", (*ptx)->message);
+	vyrec_module_destroy(module);
 	return (*ptx)->ptx ? *ptx : NULL;
 }
 

@@ -334,6 +334,13 @@ static void what_does_not_fit_is_refused_by_name(void **state)
 	    {OP("a", "8", "") OP("b", "9", "spawn(a)"), {.feed = VYRE_FEED_SLOTS}, 3, "--feed=live"},
 	    {OP("a", "8", "") OP("b", "9", "spawn(a) else { yield }"), {.feed = VYRE_FEED_PRIORITY}, 3, "--feed=live"},
 	    {"  op w = 8 () by workgroup { result(0, lanes) }\n", {.feed = VYRE_FEED_SLOTS, .lanes = 2}, 2, "`w`"},
+	    {"  op w = 8 () by workgroup(32) { result(0, lanes) }\n",
+	     {.feed = VYRE_FEED_SLOTS, .lanes = 1},
+	     2,
+	     "`w`: the op is by workgroup(32), and this kernel's workgroups have one lane"},
+	    {"  op w = 8 () by workgroup(2) { }\n", {.feed = VYRE_FEED_PRIORITY, .lanes = 1}, 2, "by workgroup(2)"},
+	    {"  op w = 8 () by workgroup(2) { }\n", {.feed = VYRE_FEED_TASKS, .lanes = 1}, 2, "by workgroup(2)"},
+	    {"  op w = 8 () by workgroup(2) { }\n", {.feed = VYRE_FEED_LIVE, .lanes = 1}, 2, "by workgroup(2)"},
 	    {OP("s", "8", "shared a: u32[4]; a[0] = 1"), {.feed = VYRE_FEED_SLOTS, .lanes = 2}, 2, "local arrays"},
 	    {"  fn workspace_guard(n: u32) -> bool { return true }\n" OP("a", "8", ""),
 	     {.feed = VYRE_FEED_SLOTS},
@@ -387,7 +394,7 @@ static void what_does_not_fit_is_refused_by_name(void **state)
 		struct vyrec_pass_options options = rows[i].options;
 		char text[1024];
 		snprintf(text, sizeof text, "set s {\n%s}\n", rows[i].body);
-		options.one_lane = options.lanes <= 1;
+		options.one_lane = options.lanes == 0;
 		assert_null(mega_compile(text, &options, &diags));
 		assert_true(diags.errors >= 1);
 		assert_int_equal(VYREC_LOC_LINE(diags.items[0].loc), rows[i].line);
@@ -395,6 +402,29 @@ static void what_does_not_fit_is_refused_by_name(void **state)
 			fail_msg("row %zu says: %s", i, diags.items[0].message);
 		vyrec_diags_finish(&diags);
 	}
+}
+
+/* One lane for an op that has no width of its own, or the width one; or a target of one lane, which makes loops of others. */
+static void a_width_that_fits_is_kept(void **state)
+{
+	static const struct {
+		const char *text;
+		bool one_lane;
+	} rows[] = {{"set s {\n  op w = 8 () by workgroup(1) { result(0, lanes) }\n}\n", false},
+		    {"set s {\n  op w = 8 () by workgroup { result(0, lanes) }\n}\n", false},
+		    {"set s {\n  op w = 8 () by workgroup(32) { result(0, lanes) }\n}\n", true}};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (unsigned feed = VYRE_FEED_SLOTS; feed <= VYRE_FEED_TASKS; feed++) {
+			const struct vyrec_pass_options options = {
+			    .feed = feed, .lanes = 1, .one_lane = rows[i].one_lane};
+			struct vyrec_diags diags = {0};
+			struct vyrec_module *m = mega_compile(rows[i].text, &options, &diags);
+			assert_non_null(m);
+			assert_int_equal(diags.errors, 0);
+			vyrec_diags_finish(&diags);
+			vyrec_module_destroy(m);
+		}
 }
 
 /* The limit of a module, met by what stands around each of very many points: said of the set, not of what is inside. */
@@ -470,6 +500,7 @@ int main(void)
 	    cmocka_unit_test(a_sets_workspace_is_called),
 	    cmocka_unit_test(a_dispatch_needs_no_guard),
 	    cmocka_unit_test(what_does_not_fit_is_refused_by_name),
+	    cmocka_unit_test(a_width_that_fits_is_kept),
 	    cmocka_unit_test(too_many_points_are_refused_by_the_sets_name),
 	    cmocka_unit_test(names_of_other_shapes_are_free),
 	};
