@@ -20,6 +20,7 @@ struct job {
 	LLVMModuleRef module;
 	struct vyrec_llvm_emit emit;
 	uint32_t *shared; /* bytes, by unit - 1; malloc */
+	bool lowered;	  /* nothing of it was refused */
 	bool fatal;	  /* LLVM was left by longjmp: its objects must not be touched */
 };
 
@@ -49,7 +50,8 @@ static bool compile(struct job *job, struct vyrec_module *module, const struct v
 	*job = (struct job){.context = LLVMContextCreate()};
 	job->module = LLVMModuleCreateWithNameInContext(vyrec_name_text(module, module->file), job->context);
 	job->shared = vyrec_alloc(module->unit_count * sizeof *job->shared);
-	if (!vyrec_llvm_lower(module, target, job->context, job->module, job->shared, diags))
+	job->lowered = vyrec_llvm_lower(module, target, job->context, job->module, job->shared, diags);
+	if (!job->lowered)
 		return false;
 	if (tamper)
 		tamper(job->module);
@@ -299,10 +301,9 @@ bool vyrec_codegen_with(struct vyrec_module *module, const struct vyrec_target *
 			void (*tamper)(LLVMModuleRef module))
 {
 	struct job job;
-	uint32_t errors = diags->errors;
 	*out = (struct vyrec_slice){.target = target, .format = VYRE_FORMAT_ELF};
 	bool fine = compile(&job, module, target, options, diags, tamper);
-	if (!fine && diags->errors == errors) {
+	if (!fine && job.lowered) { /* what the lowering refuses, it has named, maybe for another target */
 		struct blame blame = {module, target, options, tamper, false};
 		find_guilty(&blame, job.emit.message, diags);
 	}

@@ -20,7 +20,6 @@ struct vyrec_target {
 	uint32_t lanes;       /* of a lowered set's workgroup unless the options say otherwise */
 	bool has_f64, has_f16, has_fma; /* without fma: f32 by way of f64, f64 in integers (llvm_fma.c) */
 	bool has_bmsk;                  /* one instruction for 1 << (x & 31) */
-	bool has_device_barrier, has_dispatch;
 	const char *meaning;
 };
 const struct vyrec_target *vyrec_target_at(unsigned index); /* NULL past the end */

@@ -376,10 +376,36 @@ static void refused_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 	lower_refuse(l, s->loc, "%s at this place", vyrec_stmt_get_info(s->kind)->text);
 }
 
+/* The feed fixpoint has one of its own, of which its author knows nothing. */
+static void refuse_device_barrier(struct lower *l, const struct vyrec_stmt_node *s)
+{
+	const struct vyrec_unit_node *unit = &l->m->units[l->unit];
+	if (unit->feed == VYRE_FEED_FIXPOINT)
+		lower_refuse(l, unit->loc,
+			     "the feed fixpoint, whose workgroups all meet after each round; compile the set for a "
+			     "native target, or run each round as a program that the host dispatches");
+	else
+		lower_refuse(l, s->loc,
+			     "barrier(device); end the program there, and put what comes behind into another one that "
+			     "the host dispatches next: between dispatches all workgroups meet");
+}
+
 static void barrier_stmt(struct lower *l, const struct vyrec_stmt_node *s)
 {
-	if (!l->form->barrier || !l->form->barrier(l, s->scope))
+	if (l->form->barrier && l->form->barrier(l, s->scope))
+		return;
+	if (s->scope == VYREC_SCOPE_DEVICE)
+		refuse_device_barrier(l, s);
+	else
 		refused_stmt(l, s);
+}
+
+static void dispatch_stmt(struct lower *l, const struct vyrec_stmt_node *s)
+{
+	lower_refuse(
+	    l, s->loc,
+	    "dispatch; store the counts of workgroups to a buffer, and let the host read them and dispatch the "
+	    "program (vyre_kernel_dispatch)");
 }
 
 static void nothing_stmt(struct lower *l, const struct vyrec_stmt_node *s)
@@ -406,7 +432,7 @@ static void (*const rows[VYREC_STMT_COUNT])(struct lower *l, const struct vyrec_
     [VYREC_STMT_CATCH] = catch_stmt,	   [VYREC_STMT_BARRIER] = barrier_stmt,
     [VYREC_STMT_FENCE] = fence_stmt,	   [VYREC_STMT_ASYNC_LOAD] = copy_stmt,
     [VYREC_STMT_ASYNC_STORE] = copy_stmt,  [VYREC_STMT_ASYNC_WAIT] = nothing_stmt,
-    [VYREC_STMT_DISPATCH] = refused_stmt,  [VYREC_STMT_TRAP] = trap_stmt,
+    [VYREC_STMT_DISPATCH] = dispatch_stmt, [VYREC_STMT_TRAP] = trap_stmt,
     [VYREC_STMT_LOG] = lower_log,	   [VYREC_STMT_RELAX] = relax_stmt,
     [VYREC_STMT_OPAQUE] = opaque_stmt,	   [VYREC_STMT_RESULT] = refused_stmt,
     [VYREC_STMT_YIELD] = refused_stmt,	   [VYREC_STMT_REQUEUE] = refused_stmt,
