@@ -70,7 +70,8 @@ struct vyre_device_fns {
 
 	vyre_status (*dispatch)(struct vyre_kernel *kernel, const uint32_t workgroups[3], uint32_t fault[2]);
 
-	/* The resident kernel of a ring. start: workers run until leave was asked for. wake: at least `count` sleeping
+	/* The resident kernel of a ring. start: workers run until leave was asked for; a kernel that must be launched
+	 * again and is refused is tried again (vyre_ring_create says how long). wake: at least `count` sleeping
 	 * workers (or all) look again. running: workers that have not left. finish: none runs, gives their threads back.
 	 * abandon: some still run; the last to leave calls vyre_ring_unref. free: the rest of what start made, NULL if it
 	 * made nothing; until then wake may be called, by a publisher that was late.

@@ -217,7 +217,9 @@ enum {
 };
 
 /* Makes control, ring and logs, and frames and queue where the set needs them, starts the workers. Errors: INVALID, NOMEM,
- * UNSUPPORTED (no such ring on this device), DEVICE_LOST. */
+ * UNSUPPORTED (no such ring on this device), DEVICE_LOST.
+ * cuda: a kernel that has left comes back with the next publish. While the driver refuses that, the loader asks again, for
+ * about four seconds in all, and slots stay published; then the ring is lost (DEVICE_LOST), though the device lives. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_create(const struct vyre_ring_params *params, struct vyre_ring **out);
 /* Stops now if it still runs (slots not yet claimed are cancelled), frees. May block until running handlers end; after
  * a vyre_ring_stop that has timed out it does not: the memory is then freed by the last worker, when its handler

@@ -8,6 +8,11 @@
  *     any other        (a round limit, on a GPU that also draws; a kernel that is broken) it launches again, after a rest
  *                      if the kernel was hardly there
  *
+ * A launch that is refused while the device lives (another process holds what the kernel needs) is tried again, RETRIES
+ * times, after rests of 1 ms and then always twice as long: four seconds in all. What was published stays so, AWAY stays 0
+ * (nobody need ring: the thread comes back by itself), a stop ends the trying. Only then the ring is lost. The first launch
+ * is its caller's to try again: there is no ring yet.
+ *
  * No wake-up is lost. The kernel's side and the publisher's are in abi/mailbox.h: either the kernel, leaving, sees the new
  * TAIL, or the publisher sees AWAY and rings. Here, on seq_cst operations:
  *     thread      the kernel has ended, AWAY is 1; b = bell; rung is exchanged with 0: it was 1, go on; else sleep while
@@ -39,8 +44,9 @@ enum { NAP_STEPS = 6, NAPS_A_STEP = 16 };
 static const uint64_t short_nap_ns = 20000; /* << up to NAP_STEPS */
 static const uint64_t long_nap_ns = 10000000;
 static const uint64_t timer_slack_ns = 1000;
-/* How long the thread rests when a kernel has left at once for no reason. */
+/* How long the thread rests when a kernel has left at once for no reason, or first when its launch was refused. */
 static const uint64_t rest_ns = 1000000;
+enum { RETRIES = 12 };
 
 struct engine {
 	__attribute__((aligned(128))) uint32_t bell; /* atomic; futex: moves when the thread must look */
@@ -189,6 +195,40 @@ static vyre_status launch(struct vyre_ring *ring, struct engine *engine)
 	return engine->fns->launch(ring, engine->run);
 }
 
+/* Whoever rings does not shorten it, but a stop ends it. */
+static void rest_for(const struct vyre_ring *ring, struct engine *engine, uint64_t ns)
+{
+	uint64_t deadline = vyre_deadline(ns);
+
+	while (vyre_now() < deadline) {
+		uint32_t bell = __atomic_load_n(&engine->bell, __ATOMIC_SEQ_CST);
+
+		if (must_stop(ring))
+			return;
+		vyre_futex_wait(&engine->bell, bell, deadline);
+	}
+}
+
+/* ENDED: the ring was stopped meanwhile. */
+static enum vyre_resident_state launch_again(struct vyre_ring *ring, struct engine *engine)
+{
+	uint32_t refused;
+
+	for (refused = 0; !must_stop(ring); refused++) {
+		vyre_status status = launch(ring, engine);
+
+		if (status == VYRE_OK)
+			return VYRE_RESIDENT_RUNS;
+		if (status == VYRE_DEVICE_LOST || refused == RETRIES)
+			return VYRE_RESIDENT_LOST;
+		if (refused == 0)
+			vyre_log(VYRE_LOG_WARNING, "a ring's kernel is not back yet, its launch is tried again: %s",
+				 vyre_last_error());
+		rest_for(ring, engine, rest_ns << refused);
+	}
+	return VYRE_RESIDENT_ENDED;
+}
+
 /* Until the ring is stopped, or the device lost. The kernel is there. */
 static enum vyre_resident_state keep(struct vyre_ring *ring, struct engine *engine)
 {
@@ -202,10 +242,9 @@ static enum vyre_resident_state keep(struct vyre_ring *ring, struct engine *engi
 			sleep_until_rung(ring, engine);
 		else if (vyre_now() - since < rest_ns)
 			rest(engine);
-		if (must_stop(ring))
-			return VYRE_RESIDENT_ENDED;
-		if (launch(ring, engine) != VYRE_OK)
-			return VYRE_RESIDENT_LOST;
+		state = launch_again(ring, engine);
+		if (state != VYRE_RESIDENT_RUNS)
+			return state;
 	}
 }
 

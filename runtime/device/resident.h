@@ -11,7 +11,8 @@ enum vyre_resident_state {
 
 struct vyre_resident_fns {
 	/* Zeroes ENGINE EXIT and POLLER and AWAY in the device's control, then starts the kernel; does not wait. No kernel of
-	 * the ring is on the device. */
+	 * the ring is on the device. DEVICE_LOST ends the ring; after any other refusal this is called again, for four
+	 * seconds (resident.c). */
 	vyre_status (*launch)(struct vyre_ring *ring, void *run);
 	/* Never blocks. */
 	enum vyre_resident_state (*state)(struct vyre_ring *ring, void *run);

@@ -240,6 +240,87 @@ static void a_relaunch_that_dies(void **state)
 	close_all(&b);
 }
 
+static uint32_t refusals;
+
+static void count_refusals(void *user, enum vyre_log_level level, const char *text)
+{
+	(void)user;
+	if (level == VYRE_LOG_WARNING && strstr(text, "its launch is tried again") && strstr(text, "CUDA_ERROR"))
+		__atomic_add_fetch(&refusals, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Refused, but the device lives: the slot that called for the kernel waits, and is served when it is there again. */
+static void a_relaunch_that_is_refused(void **state)
+{
+	static const struct {
+		const char *plan;
+		uint32_t launches;
+	} rows[] = {
+	    {"cuLaunchKernel:1=701", 2},					/* out of resources */
+	    {"cuLaunchKernel:1=701,cuLaunchKernel:2=2,cuLaunchKernel:3=46", 4}, /* ... of memory, the device is taken */
+	    {"cuMemcpyHtoDAsync:1=2,cuLaunchKernel:1=701", 2},			/* and what goes before the launch */
+	};
+	struct vyre_ring_params params = small;
+	uint32_t i;
+
+	(void)state;
+	params.idle_ns = 1;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bench b;
+
+		open_bench(&b, "");
+		bench_open_ring(&b, params);
+		UNTIL(b.device->fns->ring_sleeping(b.ring) != 0);
+		standin.standin_plan(rows[i].plan);
+		__atomic_store_n(&refusals, 0, __ATOMIC_SEQ_CST);
+		vyre_log_set(count_refusals, NULL, VYRE_LOG_WARNING);
+		run_one(&b, 1);
+		assert_int_equal(load(&refusals), 1); /* however often it was tried */
+		run_one(&b, 2);
+		vyre_log_set(NULL, NULL, VYRE_LOG_ERROR);
+		assert_true(standin.standin_calls("cuLaunchKernel") >= rows[i].launches);
+		assert_int_equal(vyre_ring_stop(b.ring, 1, SECONDS(20)), VYRE_OK);
+		close_all(&b);
+	}
+}
+
+/* Refused for good: a stop is not kept waiting; else the ring is lost in the end, and the device is not. */
+static void a_relaunch_that_stays_refused(void **state)
+{
+	struct vyre_ring_params params = small;
+	uint32_t is_stopped;
+
+	(void)state;
+	params.idle_ns = 1;
+	for (is_stopped = 0; is_stopped < 2; is_stopped++) {
+		struct vyre_result result;
+		vyre_ticket ticket;
+		struct bench b;
+		uint32_t word = 0;
+
+		open_bench(&b, "");
+		bench_open_ring(&b, params);
+		UNTIL(b.device->fns->ring_sleeping(b.ring) != 0);
+		standin.standin_plan("cuLaunchKernel:*=701");
+		ticket = bench_publish(&b, REFERENCE_OP_NOTHING, 0, 0, 0);
+		if (is_stopped) {
+			UNTIL(standin.standin_calls("cuLaunchKernel") >= 3);
+			assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(20)), VYRE_OK);
+			assert_int_equal(vyre_wait(b.ring, ticket, SECONDS(20), &result), VYRE_OK);
+			assert_int_equal(result.status, VYRE_SLOT_EMPTY); /* cancelled */
+			assert_true(standin.standin_calls("cuLaunchKernel") < 13);
+		} else {
+			assert_int_equal(vyre_wait(b.ring, ticket, SECONDS(60), &result), VYRE_DEVICE_LOST);
+			assert_int_equal(standin.standin_calls("cuLaunchKernel"),
+					 13); /* and it is not tried for ever */
+			assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(20)), VYRE_DEVICE_LOST);
+			assert_int_equal(vyre_buffer_read(b.device, b.marks, 0, &word, 4), VYRE_OK);
+		}
+		standin.standin_plan("");
+		close_all(&b);
+	}
+}
+
 struct waiter {
 	struct bench *bench;
 	vyre_ticket ticket;
@@ -316,6 +397,8 @@ int main(void)
 	    cmocka_unit_test(two_rings),
 	    cmocka_unit_test(refused_calls),
 	    cmocka_unit_test(a_relaunch_that_dies),
+	    cmocka_unit_test(a_relaunch_that_is_refused),
+	    cmocka_unit_test(a_relaunch_that_stays_refused),
 	    cmocka_unit_test(a_device_that_dies),
 	    cmocka_unit_test(a_handler_that_does_not_return),
 	};
