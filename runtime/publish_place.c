@@ -14,7 +14,8 @@
  * published from one that has run already. A mailbox kernel claims nothing before TAIL, and goes by the stamps.
  *
  * A place that is passed over, because its slot of an earlier lap is in flight or a ticket holds it, must not bear the
- * stamp of the position that passes: it would when 2^32 positions ago, some 15 seconds, a slot was published there.
+ * stamp of the position that passes: it would when 2^32 positions ago, some 15 seconds, a slot was published there
+ * (mailbox.h has what that slot loses by it: nothing).
  */
 #include "publish.h"
 

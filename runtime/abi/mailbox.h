@@ -24,6 +24,13 @@
  * of an earlier lap is still in flight, has another stamp. Each position is handed out once, in device memory, so a slot runs
  * once. HEAD in host_control is the claim cursor; a publisher stays less than a lap ahead of it.
  *
+ * A slot that stays (parked, or in its handler) while 2^32 positions pass: the one that has the same low 32 bits passes over
+ * the place, and the host takes the stamp away (it stores one that is no position of the place, whose low bits differ), for
+ * the device would run the slot again as that position's. Nothing is lost: publishers stay within a lap of HEAD, so the slot
+ * was claimed long before, and whoever holds it carries position and place himself; the place is not used again before
+ * it has ended. Whoever asks by the stamp whether a slot has ended (CANCEL) takes such a stamp for no answer and reads STATUS.
+ * Not a bound on how long a slot may stay: a masked tenant's may for ever.
+ *
  * A lone slot. The poller reads TAIL's line and the slot at HEAD in one instruction. That both lines are one snapshot is
  * true of the hardware and promised by nobody, so the host stores CHECK, a sum over position, CONFIG_EPOCH and the slot's
  * words 1 .. 15 with odd factors: when STATUS is PUBLISHED, TAIL == HEAD + 1 and CHECK agrees, what was read is the slot at
