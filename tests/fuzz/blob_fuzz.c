@@ -28,6 +28,24 @@ static void map_slices(const struct vyre_blob *blob, const struct vyre_blob_view
 	}
 }
 
+/* What devices rely on without a second look. */
+static void check_slices(const struct vyre_blob *blob, const struct vyre_blob_view *view)
+{
+	uint32_t i;
+
+	for (i = 0; i < view->slice_count; i++) {
+		const struct vyre_blob_slice *slice = &view->slices[i];
+		const struct vyre_blob_unit *unit = &view->units[slice->unit];
+		int is_native = slice->format == VYRE_FORMAT_ELF;
+		int has_mailbox = unit->feed == VYRE_FEED_LIVE && !is_native;
+		uint64_t lanes = (uint64_t)slice->lanes[0] * slice->lanes[1] * slice->lanes[2];
+
+		if (((slice->flags & VYRE_SLICE_MAILBOX) != 0) != has_mailbox || lanes == 0 || lanes > 1024 ||
+		    (is_native && lanes != 1) || (!is_native && slice->entry >= blob->string_bytes))
+			abort();
+	}
+}
+
 static void walk(struct vyre_device *device, struct vyre_blob *blob)
 {
 	struct vyre_blob_view view;
@@ -43,6 +61,7 @@ static void walk(struct vyre_device *device, struct vyre_blob *blob)
 	if (view.slice_count < 64)
 		length += vyre_device_explain(device, blob, text, sizeof(text));
 	(void)vyre_blob_verify(blob);
+	check_slices(blob, &view);
 	map_slices(blob, &view);
 	if (length == SIZE_MAX)
 		abort();

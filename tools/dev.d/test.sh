@@ -103,7 +103,10 @@ fuzz_one() {
 		esac
 	done < <(find ir examples tests tools passes -name '*.vyre')
 	grep -ohE '"[a-z_0-9.<>=!+*/%&|^~-]{1,20}"' ir/*.def | sort -u >"$ROOT/build-fuzz/words"
-	[[ $name == blob ]] && find build/examples build/tools -name '*.vyb' -size -200k -exec cp {} "$corpus/" \;
+	if [[ $name == blob ]]; then # of every kind of unit and format; a live set for a GPU as well, and no longer than an input may be
+		find build/examples build/tools build/tests build/gpu/conformance -name '*.vyb' -size -64k -exec cp {} "$corpus/" \;
+		build/tools/vyrec tests/scheduler/scheduler.vyre --target=sm_90,x86-64-v2 --cubin=never -o "$corpus/live.vyb"
+	fi
 	"$ROOT/build-fuzz/tests/fuzz/${name}_fuzz" -max_total_time="$2" -timeout=20 -rss_limit_mb=2048 -max_len=65536 -dict="$ROOT/build-fuzz/words" \
 		-print_final_stats=1 -artifact_prefix="$ROOT/build-fuzz/found/$name-" "$corpus"
 }
