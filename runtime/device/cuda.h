@@ -17,6 +17,7 @@
  *     the legacy stream                                            it waits likewise: every stream here is non-blocking
  *     loading a function when it is first launched                 it may wait likewise: functions are loaded with their
  *                                                                  modules; make kernels before rings
+ *     the first launch of a function whose lanes need more memory  it waits likewise: asked for when it is loaded
  *     pageable memory in copies                                    pinned staging instead
  *
  * The context is the device's primary one, shared with whoever else uses it in this process; it is current on a thread

@@ -38,6 +38,8 @@ typedef struct CUstream_st *vyre_cu_stream;
 	X(cuDevicePrimaryCtxRelease, _v2, 0, (vyre_cu_device device)) \
 	X(cuCtxPushCurrent, _v2, 0, (vyre_cu_context context)) \
 	X(cuCtxPopCurrent, _v2, 0, (vyre_cu_context *context)) \
+	X(cuCtxGetLimit, , 0, (size_t *value, unsigned limit)) \
+	X(cuCtxSetLimit, , 0, (unsigned limit, size_t value)) \
 	X(cuMemAlloc, _v2, 0, (vyre_cu_address *address, size_t bytes)) \
 	X(cuMemFree, _v2, 0, (vyre_cu_address address)) \
 	X(cuMemHostAlloc, , 0, (void **data, size_t bytes, unsigned flags)) \
@@ -76,6 +78,7 @@ struct vyre_cuda_driver {
 /* Constants of the driver's interface: name in the toolkit's header, value. */
 #define VYRE_CUDA_CONSTANT_LIST(X) \
 	X(CU_STREAM_NON_BLOCKING, 1) \
+	X(CU_LIMIT_STACK_SIZE, 0) \
 	X(CU_MEMHOSTALLOC_PORTABLE, 1) \
 	X(CU_MEMHOSTALLOC_DEVICEMAP, 2) \
 	X(CU_JIT_INFO_LOG_BUFFER, 3) \

@@ -127,6 +127,35 @@ static vyre_status find_function(struct vyre_kernel *kernel, const struct vyre_b
 	return VYRE_OK;
 }
 
+/* The launch of a function whose lanes need more memory of their own than any launch before would wait for everything that runs
+ * (CU_LIMIT_STACK_SIZE in NVIDIA's header), and so for a resident kernel: the driver is asked for it now. Under `order`, so
+ * that no kernel becomes resident meanwhile. */
+static vyre_status make_local_room(struct vyre_cuda *cuda, const struct vyre_cuda_function *function)
+{
+	vyre_cu_result result;
+	size_t bytes = 0;
+	int is_late = 0;
+
+	if (function->local_bytes == 0)
+		return VYRE_OK;
+	pthread_mutex_lock(&cuda->order);
+	result = cuda->driver.cuCtxGetLimit(&bytes, VYRE_CU_LIMIT_STACK_SIZE);
+	if (result == 0 && bytes < function->local_bytes) {
+		is_late = cuda->running != 0;
+		if (!is_late)
+			result = cuda->driver.cuCtxSetLimit(VYRE_CU_LIMIT_STACK_SIZE, function->local_bytes);
+	}
+	pthread_mutex_unlock(&cuda->order);
+	if (is_late)
+		vyre_log(VYRE_LOG_WARNING,
+			 "a kernel whose lanes need %u bytes each, more than any before, is loaded while another runs "
+			 "on the device; its launch may wait until that one leaves. Fix: make kernels before rings.",
+			 function->local_bytes);
+	return result == 0
+		   ? VYRE_OK
+		   : vyre_cuda_fail(cuda, result, "no %u bytes for each lane of a function", function->local_bytes);
+}
+
 /* The trap record, and what a dispatch needs besides; a live set's launches are a run's (cuda_run.c). */
 static vyre_status make_launch_path(struct vyre_kernel *kernel, struct vyre_cuda_function *function)
 {
@@ -179,6 +208,8 @@ vyre_status vyre_cuda_image_load(struct vyre_kernel *kernel, const struct vyre_b
 	status = load_module(cuda, slice, bytes, size, function->module);
 	if (status == VYRE_OK)
 		status = find_function(kernel, slice, function);
+	if (status == VYRE_OK)
+		status = make_local_room(cuda, function);
 	if (status == VYRE_OK)
 		status = make_launch_path(kernel, function);
 	vyre_cuda_leave(cuda);

@@ -346,6 +346,41 @@ static void refused_images(void **state)
 	}
 }
 
+/* Lanes that need more than a driver has for them at first: asked for when the function is loaded, and once. */
+static void local_memory(void **state)
+{
+	static const struct {
+		const char *plan;
+		uint64_t sets;
+	} rows[] = {{"local=0", 0}, {"local=1024", 0}, {"local=1025", 1}};
+	struct vyre_kernel *first;
+	struct work w;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		open_work(&w, rows[i].plan);
+		assert_int_equal(standin.standin_calls("cuCtxSetLimit"), rows[i].sets);
+		first = w.kernel;
+		assert_int_equal(make_work_kernel(&w), VYRE_OK);
+		assert_int_equal(standin.standin_calls("cuCtxSetLimit"), rows[i].sets);
+		vyre_kernel_destroy(first);
+		close_work(&w);
+		assert_nothing_is_left();
+	}
+	w = (struct work){.device = open_cuda("local=4096,cuCtxSetLimit:1=2")};
+	{
+		uint64_t size;
+		uint8_t *bytes = cuda_blob(VYRE_TARGET_SM_90, VYRE_CLASS_PLAIN, NULL, 0, &size);
+
+		w.blob = open_blob(bytes, size);
+	}
+	assert_int_equal(make_work(&w), VYRE_NOMEM);
+	assert_says("no 4096 bytes for each lane of a function");
+	close_work(&w);
+	assert_nothing_is_left();
+}
+
 static void too_many_buffers(void **state)
 {
 	struct work w;
@@ -383,6 +418,7 @@ int main(void)
 	    cmocka_unit_test(as_on_the_cpu),  cmocka_unit_test(traps),
 	    cmocka_unit_test(grids),	      cmocka_unit_test(together),
 	    cmocka_unit_test(refused_images), cmocka_unit_test(too_many_buffers),
+	    cmocka_unit_test(local_memory),
 	};
 
 	return cmocka_run_group_tests(tests, find_standin, NULL);

@@ -6,6 +6,7 @@
  *     streams          a thread each; what is put on one runs in order
  *     kernels          a thread a workgroup; at most multiprocessors x resident workgroups at a time, the rest waits
  *     modules          PTX text, executed by tests/ptx, or native code behind a struct standin_image
+ *     local memory     grows, beyond 1,024 bytes a lane, only when nothing runs
  *     freeing          memory or modules, and setting memory, while a kernel runs: the driver would wait for it, which may be
  *                      for ever, so it is a mistake here; so are the legacy stream and pageable memory in copies
  *
@@ -30,6 +31,7 @@
 	X(watchdog, 0, "a kernel has a time limit") \
 	X(map, 1, "host memory can be mapped") \
 	X(cooperate, 1, "workgroups can be launched together") \
+	X(local, 0, "bytes of memory of its own that a lane of any function needs") \
 	X(seed, 1, "of the order in which lanes of PTX run") \
 	X(system, 0, "PTX reaches pinned memory as a GPU behind PCIe should: system scope, no read-modify-write") \
 	X(careful, 0, "PTX that reads a register nobody wrote is an error") \

@@ -179,6 +179,7 @@ static vyre_cu_result launch(vyre_cu_function function, const uint32_t grid[3], 
 		    "%s is launched beside another kernel before it was loaded: loading may wait for what runs",
 		    function->name);
 	function->is_loaded = 1; /* launching does it */
+	standin_need_local();
 	if (total == 0 || grid[0] > INT32_MAX || grid[1] > MAX_DIMENSION || grid[2] > MAX_DIMENSION || all_lanes == 0 ||
 	    (function->lanes && all_lanes != function->lanes))
 		return CU_INVALID_VALUE;

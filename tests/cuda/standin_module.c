@@ -192,12 +192,58 @@ vyre_cu_result cuFuncLoad(vyre_cu_function function)
 	return CU_OK;
 }
 
+/* ---- local memory ---- */
+
+enum { FIRST_STACK_BYTES = 1024 };
+static uint64_t stack_bytes = FIRST_STACK_BYTES; /* atomic */
+
+void standin_forget_limits(void)
+{
+	__atomic_store_n(&stack_bytes, FIRST_STACK_BYTES, __ATOMIC_SEQ_CST);
+}
+
+static void grow(uint64_t bytes)
+{
+	if (standin_running_kernels() != 0)
+		standin_mistake(
+		    "local memory grows from %llu to %llu bytes a lane, which waits for the kernels that run",
+		    (unsigned long long)stack_bytes, (unsigned long long)bytes);
+	__atomic_store_n(&stack_bytes, bytes, __ATOMIC_SEQ_CST);
+}
+
+void standin_need_local(void)
+{
+	uint64_t bytes = (uint64_t)standin_property(PROPERTY_local);
+
+	if (bytes > __atomic_load_n(&stack_bytes, __ATOMIC_SEQ_CST))
+		grow(bytes);
+}
+
+vyre_cu_result cuCtxGetLimit(size_t *value, unsigned limit)
+{
+	CALL(cuCtxGetLimit);
+	if (limit != VYRE_CU_LIMIT_STACK_SIZE)
+		return CU_INVALID_VALUE;
+	*value = __atomic_load_n(&stack_bytes, __ATOMIC_SEQ_CST);
+	return CU_OK;
+}
+
+vyre_cu_result cuCtxSetLimit(unsigned limit, size_t value)
+{
+	CALL(cuCtxSetLimit);
+	if (limit != VYRE_CU_LIMIT_STACK_SIZE)
+		return CU_INVALID_VALUE;
+	grow(value);
+	return CU_OK;
+}
+
 vyre_cu_result cuFuncGetAttribute(int *value, unsigned attribute, vyre_cu_function function)
 {
 	CALL(cuFuncGetAttribute);
 	*value = attribute == VYRE_CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK ? (int)standin_property(PROPERTY_max_lanes)
 		 : attribute == VYRE_CU_FUNC_ATTRIBUTE_NUM_REGS		   ? 32
 		 : attribute == VYRE_CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES   ? (int)function->shared_bytes
+		 : attribute == VYRE_CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES	   ? (int)standin_property(PROPERTY_local)
 									   : 0;
 	return CU_OK;
 }

@@ -99,6 +99,7 @@ void standin_plan(const char *text)
 	pthread_mutex_lock(&plan.lock);
 	set(text);
 	pthread_mutex_unlock(&plan.lock);
+	standin_forget_limits();
 }
 
 static void lock(void)

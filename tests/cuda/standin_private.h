@@ -83,6 +83,9 @@ struct standin_block *standin_copy_blocks(uint32_t *count);
 void standin_forget_memory(void);
 
 /* ---- standin_module.c ---- */
+void standin_forget_limits(void);
+/* Before a launch: what lanes need is there, or nothing runs. */
+void standin_need_local(void);
 void standin_forget_modules(void);
 
 /* ---- standin_stream.c ---- */
