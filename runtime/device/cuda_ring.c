@@ -8,7 +8,9 @@
  *     grid        as many workgroups as the ring has workers. All of them must be resident at the same time: they hand work
  *                 to each other through device memory. So the driver's occupancy is the limit, and `share` leaves the rest
  *                 of the device to others. A second ring, or somebody else's kernel, that takes multiprocessors first makes
- *                 some workgroups start late; that costs speed, not the ring: whoever is there polls and claims.
+ *                 some workgroups start late; that costs speed, not the ring: whoever is there polls and claims. Nobody is
+ *                 there where the first ring left no room on any multiprocessor (one workgroup of 256 lanes with more than
+ *                 128 registers has none beside it): two rings of such sets want a `share` each.
  */
 #include <string.h>
 
