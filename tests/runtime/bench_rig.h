@@ -174,6 +174,16 @@ static inline void bench_die(void *user)
 	pthread_exit(NULL);
 }
 
+#define SECONDS(n) ((uint64_t)(n)*1000000000u)
+
+/* A drain that cannot end, a stop all the same. The first call gives workers 100 ms to leave, which a busy machine may not give
+ * them; the second one has time. */
+static inline void bench_stop_in_vain(struct bench *b, uint64_t timeout_ns)
+{
+	assert_int_equal(vyre_ring_stop(b->ring, 1, timeout_ns), VYRE_TIMEOUT);
+	assert_int_equal(vyre_ring_stop(b->ring, 0, SECONDS(20)), VYRE_OK);
+}
+
 static inline struct vyre_ring_stats bench_stats(struct bench *b)
 {
 	struct vyre_ring_stats now;
@@ -181,7 +191,5 @@ static inline struct vyre_ring_stats bench_stats(struct bench *b)
 	vyre_ring_get_stats(b->ring, &now);
 	return now;
 }
-
-#define SECONDS(n) ((uint64_t)(n)*1000000000u)
 
 #endif

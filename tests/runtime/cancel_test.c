@@ -290,7 +290,7 @@ static void stop_cancels_suspended_slots(void **state)
 	wait_for_status(&b, tickets[0], VYRE_SLOT_WAIT_IO);
 	wait_for_status(&b, tickets[1], VYRE_SLOT_WAIT_IO);
 	assert_int_equal(vyre_ring_drain(b.ring, 2000000), VYRE_TIMEOUT);
-	assert_int_equal(vyre_ring_stop(b.ring, 1, 2000000), VYRE_TIMEOUT);
+	bench_stop_in_vain(&b, 2000000);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(vyre_wait(b.ring, tickets[i], 0, &result), VYRE_OK);
 		/* The fence may see that what it waited for is gone, before it is. */
