@@ -327,7 +327,8 @@ VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_tenant(struct vyre_ring *ring, u
 /* How many slots a tenant may have in flight; 1,000,000 at first. Publishers refuse what would be over it (VYRE_FULL, or
  * they wait); what is over it already, when it is lowered, waits parked. In force before any slot published afterwards.
  * What workers have in their hands when it is lowered, a batch each, runs all the same: for that long the tenant may have
- * more in flight. Errors: INVALID (tenant >= the ring's tenants). Any thread. */
+ * more in flight. A slot counts until its end is counted, some microseconds after a wait for it has returned.
+ * Errors: INVALID (tenant >= the ring's tenants). Any thread. */
 VYRE_CHECKED VYRE_API vyre_status vyre_ring_set_quota(struct vyre_ring *ring, uint32_t tenant, uint32_t slots);
 
 /* Waits until every slot published so far by anyone has ended. Parked slots of masked tenants count as not ended.

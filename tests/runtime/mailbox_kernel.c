@@ -103,6 +103,8 @@ static uint32_t run_handler(struct context *c, uint32_t position, const uint32_t
 			ADD(&c->marks[args[0]], 1, RELAXED);
 		return 0;
 	case REFERENCE_OP_BLOCK:
+		if (args[0] % 8 + 8 < c->gate_count)
+			STORE(&c->gate[args[0] % 8 + 8], 1, RELEASE);
 		while (args[0] < c->gate_count && LOAD(&c->gate[args[0]], ACQUIRE) == 0)
 			sched_yield();
 		return 0;

@@ -73,6 +73,8 @@ static uint32_t run_handler(struct context *c, uint32_t slot, uint32_t opcode, u
 			ADD(&c->marks[a], 1, RELAXED);
 		return 0;
 	case REFERENCE_OP_BLOCK:
+		if (a % 8 + 8 < c->gate_count)
+			STORE(&c->gate[a % 8 + 8], 1, RELEASE);
 		while (a < c->gate_count && LOAD(&c->gate[a], ACQUIRE) == 0)
 			__builtin_ia32_pause();
 		return 0;

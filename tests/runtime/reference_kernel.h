@@ -7,7 +7,7 @@ enum {
 	REFERENCE_OP_NOTHING = 8,   /* () counted in METRICS[8] */
 	REFERENCE_OP_ADD = 0x100,   /* (a, b) result(0) = a + b */
 	REFERENCE_OP_MARK = 0x101,  /* (i) marks[i] += 1 */
-	REFERENCE_OP_BLOCK = 0x102, /* (i) spins until gate[i] != 0 */
+	REFERENCE_OP_BLOCK = 0x102, /* (i), below 8: gate[i + 8] = 1, then spins until gate[i] != 0 */
 	REFERENCE_OP_TRAP = 0x103,  /* (code) FAULT 5, detail code */
 	REFERENCE_OP_LOG = 0x104,   /* (id, a, b) */
 	REFERENCE_OP_LOAD = 0x105,  /* (resource, offset, bytes, destination, at) waits for the host's i/o */
