@@ -72,10 +72,17 @@ static bool compile(struct cpu_run *run, struct vyrec_module *source, struct vyr
 	return ok;
 }
 
-/* The sets of it without ops: a width that fits an op on the cpu need not fit the lanes that programs run with. */
-static struct vyrec_module *only_programs(const struct vyrec_module *module)
+static bool is_set(const struct vyrec_module *m, const char *name)
 {
-	struct vyrec_module *m = vyrec_module_clone(module);
+	for (vyrec_unit unit = 1; unit < m->unit_count; unit++)
+		if (m->units[unit].kind == VYRE_UNIT_SET && !strcmp(vyrec_name_text(m, m->units[unit].name), name))
+			return true;
+	return false;
+}
+
+/* Sets without ops: a width that fits an op on the cpu need not fit the lanes that programs run with. */
+static void take_ops_away(struct vyrec_module *m)
+{
 	for (vyrec_unit unit = 1; unit < m->unit_count; unit++) {
 		struct vyrec_unit_node *u = &m->units[unit];
 		uint32_t kept = 0;
@@ -88,13 +95,13 @@ static struct vyrec_module *only_programs(const struct vyrec_module *module)
 		}
 		u->item_count = kept;
 	}
-	return m;
 }
 
-/* Compiled when first needed: a module may hold a program and a set, and either may be all that a test wants. */
-static struct ptx_run *open_ptx(struct cpu_run *run, bool slots)
+/* Compiled when first needed: a module may hold a program and a set, and either may be all that a test wants. `program`:
+ * what is run as it stands, a program or a set's whole kernel, always of one kind; NULL: slots of a set. */
+static struct ptx_run *open_ptx(struct cpu_run *run, const char *program)
 {
-	struct ptx_run **ptx = slots ? &run->slots : &run->ptx;
+	struct ptx_run **ptx = program ? &run->ptx : &run->slots;
 	const struct cpu_run_options *o = &run->options;
 	const struct ptx_run_options options = {.bounds = o->bounds,
 						.level = o->level,
@@ -102,11 +109,13 @@ static struct ptx_run *open_ptx(struct cpu_run *run, bool slots)
 						.lanes = o->lanes,
 						.feed = o->feed ? o->feed : VYRE_FEED_SLOTS,
 						.features = o->features,
-						.one_lane = slots};
+						.one_lane = !program};
 	if (*ptx)
 		return *ptx;
 	*ptx = vyrec_alloc(sizeof **ptx);
-	struct vyrec_module *module = slots ? vyrec_module_clone(run->module) : only_programs(run->module);
+	struct vyrec_module *module = vyrec_module_clone(run->module);
+	if (program && !is_set(module, program))
+		take_ops_away(module);
 	if (!ptx_run_open(*ptx, module, &options))
 		fail(run, "%.500s", (*ptx)->message);
 	vyrec_module_destroy(module);
@@ -163,7 +172,7 @@ bool cpu_run_slots(struct cpu_run *run, const char *set, struct vyrec_interp_slo
 		   const struct vyrec_interp_buffer *buffers, uint32_t buffer_count)
 {
 	if (run->module) {
-		struct ptx_run *ptx = open_ptx(run, true);
+		struct ptx_run *ptx = open_ptx(run, NULL);
 		uint32_t workers = run->options.workers ? run->options.workers : 1;
 		return ptx && (ptx_run_slots(ptx, set, workers, count, slots, count, buffers, buffer_count) ||
 			       fail(run, "%.500s", ptx->message));
@@ -175,7 +184,7 @@ bool cpu_run_program(struct cpu_run *run, const char *program, const uint32_t wo
 		     const struct vyrec_interp_buffer *buffers, uint32_t buffer_count, uint32_t fault[2])
 {
 	if (run->module) {
-		struct ptx_run *ptx = open_ptx(run, false);
+		struct ptx_run *ptx = open_ptx(run, program);
 		return ptx &&
 		       (ptx_run_unit(ptx, program, workgroups, run->options.level + 1, buffers, buffer_count, fault) ||
 			fail(run, "%.500s", ptx->message));
