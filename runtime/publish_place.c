@@ -17,6 +17,8 @@
  * stamp of the position that passes: it would when 2^32 positions ago, some 15 seconds, a slot was published there
  * (mailbox.h has what that slot loses by it: nothing).
  */
+#include <stddef.h>
+
 #include "publish.h"
 
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
@@ -32,7 +34,7 @@
 
 /* Lines that a device behind PCIe has written come from memory, those of a worker on the cpu from its cache, and fetching
  * them too early takes them away from it. */
-enum { PREFETCH_PLACES = 16, MAILBOX_PREFETCH_PLACES = 64 };
+enum { PREFETCH_PLACES = 16, MAILBOX_PREFETCH_PLACES = 128 };
 #define INLINE static inline __attribute__((always_inline))
 
 /* ---- places -------------------------------------------------------------------------------------------------------- */
@@ -151,10 +153,12 @@ void vyre_ring_reap_faults(struct vyre_ring *ring)
 /* 12 words of ones, then 12 of zeroes: 12 from 12 - n on are n arguments' worth of ones. */
 static const uint32_t keep[2 * VYRE_SLOT_ARGS] = {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u};
 
-/* Five stores for sixteen words. Nothing wider than 8 bytes needs to be seen at once: STATUS and OPCODE go together, last. */
-INLINE void write_words(uint32_t *words, const struct vyre_slot *slot, uint32_t tenant)
+/* The arguments, then the four words before them. Nobody looks at a place of a mailbox ring before TAIL covers it, so these go in
+ * one store; a processor without AVX may let others see it as two of 8 bytes, in any order. On the cpu a worker may be waiting
+ * for just this STATUS, so it goes last, with OPCODE. */
+INLINE void write_words(uint32_t *words, const struct vyre_slot *slot, uint32_t tenant, int is_mailbox)
 {
-	uint32_t count = slot->arg_count < VYRE_SLOT_ARGS ? slot->arg_count : VYRE_SLOT_ARGS, i;
+	size_t count = slot->arg_count < VYRE_SLOT_ARGS ? slot->arg_count : VYRE_SLOT_ARGS, i;
 	const uint32_t *mask = keep + VYRE_SLOT_ARGS - count;
 
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* the owner is stored */
@@ -163,16 +167,26 @@ INLINE void write_words(uint32_t *words, const struct vyre_slot *slot, uint32_t 
 		_mm_store_si128((__m128i *)(words + VYRE_SLOT_WORD_ARG0 + i),
 				_mm_and_si128(_mm_loadu_si128((const __m128i *)(slot->args + i)),
 					      _mm_loadu_si128((const __m128i *)(mask + i))));
+	if (is_mailbox) {
+		_mm_store_si128((__m128i *)words,
+				_mm_unpacklo_epi32(_mm_set_epi32(0, 0, (int)tenant, VYRE_SLOT_PUBLISHED),
+						   _mm_loadl_epi64((const __m128i *)&slot->opcode)));
+		return;
+	}
 	__atomic_store_n((uint64_t *)(words + VYRE_SLOT_WORD_TENANT), tenant | (uint64_t)slot->priority << 32,
 			 __ATOMIC_RELEASE);
 	__atomic_store_n((uint64_t *)(words + VYRE_SLOT_WORD_STATUS),
 			 VYRE_SLOT_PUBLISHED | (uint64_t)slot->opcode << 32, __ATOMIC_RELEASE);
 }
+_Static_assert(VYRE_SLOT_WORD_STATUS == 0 && VYRE_SLOT_WORD_OPCODE == 1 && VYRE_SLOT_WORD_TENANT == 2 &&
+		   VYRE_SLOT_WORD_PRIORITY == 3 && offsetof(struct vyre_slot, priority) == 4,
+	       "opcode and priority of a slot go between STATUS and TENANT by one unpack");
 #else
-static void write_words(uint32_t *words, const struct vyre_slot *slot, uint32_t tenant)
+static void write_words(uint32_t *words, const struct vyre_slot *slot, uint32_t tenant, int is_mailbox)
 {
 	uint32_t count = slot->arg_count < VYRE_SLOT_ARGS ? slot->arg_count : VYRE_SLOT_ARGS, i;
 
+	(void)is_mailbox;
 	__atomic_store_n(&words[VYRE_SLOT_WORD_OPCODE], slot->opcode, __ATOMIC_RELEASE);
 	__atomic_store_n(&words[VYRE_SLOT_WORD_TENANT], tenant, __ATOMIC_RELEASE);
 	__atomic_store_n(&words[VYRE_SLOT_WORD_PRIORITY], slot->priority, __ATOMIC_RELEASE);
@@ -183,21 +197,21 @@ static void write_words(uint32_t *words, const struct vyre_slot *slot, uint32_t 
 #endif
 
 INLINE void write_slot(const struct places *places, uint64_t position, const struct vyre_slot *slot, uint32_t tenant,
-		       uint64_t kind)
+		       uint64_t kind, int is_mailbox)
 {
 	uint64_t place = position & places->last;
 	uint32_t *words = places->words + place * VYRE_SLOT_WORDS;
 
-	if (!places->stamps)
+	if (!is_mailbox)
 		__atomic_store_n(&words[VYRE_SLOT_WORD_STATUS], VYRE_SLOT_EMPTY, __ATOMIC_RELEASE);
 	__atomic_store_n(&places->owner[place], position << VYRE_OWNER_SHIFT | kind, __ATOMIC_RELEASE);
-	write_words(words, slot, tenant);
-	if (places->stamps)
+	write_words(words, slot, tenant, is_mailbox);
+	if (is_mailbox)
 		__atomic_store_n(&places->stamps[place], (uint32_t)position, __ATOMIC_RELAXED);
 }
 
-/* The whole batch from `position` on. */
-static void write_run(const struct vyre_batch *batch, uint64_t position)
+/* The whole batch from `position` on. `is_mailbox` is a constant: a loop each, with no condition in it. */
+INLINE void write_run(const struct vyre_batch *batch, uint64_t position, int is_mailbox)
 {
 	const struct vyre_slot *slot = batch->slots, *end = slot + batch->count;
 	struct places places = places_of(batch->publisher->ring);
@@ -206,7 +220,7 @@ static void write_run(const struct vyre_batch *batch, uint64_t position)
 	vyre_ticket *ticket = batch->tickets;
 
 	for (; slot < end; slot++, position++) {
-		write_slot(&places, position, slot, tenant, kind);
+		write_slot(&places, position, slot, tenant, kind, is_mailbox);
 		if (ticket)
 			*ticket++ = position << VYRE_OWNER_SHIFT | kind;
 	}
@@ -238,7 +252,8 @@ static uint64_t write_around(const struct vyre_batch *batch, uint64_t position)
 		}
 		if (*owner != 0 && vyre_slot_status(ring, position) == VYRE_SLOT_FAULT)
 			record_fault(ring, *owner >> VYRE_OWNER_SHIFT);
-		write_slot(&places, position, vyre_batch_slot(batch, i, &scratch), batch->publisher->tenant, kind);
+		write_slot(&places, position, vyre_batch_slot(batch, i, &scratch), batch->publisher->tenant, kind,
+			   ring->is_mailbox);
 		if (batch->tickets)
 			batch->tickets[i] = position << VYRE_OWNER_SHIFT | kind;
 		i++;
@@ -280,7 +295,10 @@ uint64_t vyre_places_write(const struct vyre_batch *batch, uint64_t position)
 	if (!batch->is_clean) {
 		position = write_around(batch, position);
 	} else {
-		write_run(batch, position);
+		if (ring->is_mailbox)
+			write_run(batch, position, 1);
+		else
+			write_run(batch, position, 0);
 		position += batch->count;
 	}
 	if (ring->is_mailbox)
