@@ -5,12 +5,12 @@
  * which call that is. Nothing here takes a lock or memory: who hangs may hold either.
  * Not a debugger's work: there is none on the machines that this is for.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,17 +82,27 @@ static void print_thread(int fd, long thread)
 		dprintf(fd, "does not answer\n");
 }
 
+/* As the kernel gives them; opendir takes memory. */
+struct entry {
+	uint64_t inode, next;
+	unsigned short bytes;
+	unsigned char type;
+	char name[];
+};
+
 void hang_print(int fd)
 {
-	DIR *folder = opendir("/proc/self/task");
-	struct dirent *entry;
+	static _Alignas(struct entry) char entries[4096];
+	int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long self = syscall(SYS_gettid), bytes;
 
-	while (folder && (entry = readdir(folder))) {
-		long thread = strtol(entry->d_name, NULL, 10);
+	while ((bytes = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0)
+		for (long at = 0; at < bytes; at += ((struct entry *)(entries + at))->bytes) {
+			long thread = strtol(((struct entry *)(entries + at))->name, NULL, 10);
 
-		if (thread > 0 && thread != syscall(SYS_gettid))
-			print_thread(fd, thread);
-	}
-	if (folder)
-		closedir(folder);
+			if (thread > 0 && thread != self)
+				print_thread(fd, thread);
+		}
+	if (folder >= 0)
+		close(folder);
 }
