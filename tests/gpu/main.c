@@ -33,10 +33,12 @@
 #include <unistd.h>
 
 #include "tests/gpu/gpu.h"
+#include "tools/common/child.h"
+#include "tools/common/whole_file.h"
 
 enum { EXIT_SKIPPED = 77, NOTE_BYTES = 256, MAX_TESTS = 1024, MAX_OUTPUT = 16000, CONFORMANCE_SECONDS = 60 };
 /* For last words, and for a driver to end what a killed process had on its device. */
-static const double last_words_seconds = 5, reap_seconds = 30;
+static const double last_words_seconds = 10, reap_seconds = 30;
 
 /* What a child tells its parent beside its exit status. */
 static struct told {
@@ -148,21 +150,6 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* True, and the wait status, when a child has ended within so many seconds. */
-static bool has_ended(pid_t child, double limit, int *status)
-{
-	const struct timespec nap = {0, 2000000};
-	double end = now() + limit;
-
-	for (;;) {
-		if (waitpid(child, status, WNOHANG) == child)
-			return true;
-		if (now() >= end)
-			return false;
-		nanosleep(&nap, NULL);
-	}
-}
-
 enum { KILLED = -1, UNKILLABLE = -2 };
 
 /* Waits for a child; ends it when its time is over. Returns its wait status, or one of the above. */
@@ -170,13 +157,13 @@ static int watch(pid_t child, double limit)
 {
 	int status;
 
-	if (has_ended(child, limit, &status))
+	if (child_ends_within(child, limit, &status))
 		return status;
 	kill(child, SIGTERM);
-	if (has_ended(child, last_words_seconds, &status))
+	if (child_ends_within(child, last_words_seconds, &status))
 		return KILLED;
 	kill(child, SIGKILL);
-	return has_ended(child, reap_seconds, &status) ? KILLED : UNKILLABLE;
+	return child_ends_within(child, reap_seconds, &status) ? KILLED : UNKILLABLE;
 }
 
 static void judge(struct test *test, int status, double limit)
@@ -390,23 +377,13 @@ static void count(uint32_t counts[OUTCOMES])
 		counts[tests[i].outcome] += tests[i].seconds != 0;
 }
 
-/* Whole at every moment: written beside, then renamed. */
-static bool write_json(const struct arguments *arguments)
+static void print_json(FILE *f, const struct arguments *arguments)
 {
-	char commit[128], path[512];
+	char commit[128];
 	uint32_t counts[OUTCOMES];
 	bool first = true;
-	FILE *f;
 
-	snprintf(path, sizeof path, "%.500s.new", arguments->json);
-	f = fopen(path, "w");
 	count(counts);
-
-	if (!f) {
-		fprintf(stderr, "gpu-runner: %s cannot be written: %s. Fix: name a file in a folder that exists\n",
-			arguments->json, strerror(errno));
-		return false;
-	}
 	read_commit(&arguments->gpu, commit, sizeof commit);
 	fputs("{\n", f);
 	write_field(f, "program", "tests/gpu/run");
@@ -429,7 +406,25 @@ static bool write_json(const struct arguments *arguments)
 		first = false;
 	}
 	fputs("\n  ]\n}\n", f);
-	return fclose(f) == 0 && rename(path, arguments->json) == 0;
+}
+
+/* Whole at every moment. */
+static bool write_json(const struct arguments *arguments)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *f = open_memstream(&text, &bytes);
+	bool good = f != NULL;
+
+	if (good) {
+		print_json(f, arguments);
+		good = fclose(f) == 0 && whole_file_write(arguments->json, text, bytes);
+	}
+	if (!good)
+		fprintf(stderr, "gpu-runner: %s cannot be written: %s. Fix: name a file in a folder that exists\n",
+			arguments->json, strerror(errno));
+	free(text);
+	return good;
 }
 
 /* ---- command line ------------------------------------------------------------------------------------------------------ */
@@ -464,6 +459,15 @@ static const char *value_of(const char *word, const char *option)
 	return strncmp(word, option, bytes) ? NULL : word + bytes;
 }
 
+/* Seconds above 0; 0: it says something else. */
+static double read_budget(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	return end != text && !*end && seconds > 0 ? seconds : 0;
+}
+
 static const char *read_arguments(int argc, char **argv, struct arguments *a)
 {
 	const char *value;
@@ -479,8 +483,8 @@ static const char *read_arguments(int argc, char **argv, struct arguments *a)
 			a->gpu.slots = strtoull(value, NULL, 0);
 		else if ((value = value_of(word, "--patience=")))
 			a->patience = strtoull(value, NULL, 0);
-		else if ((value = value_of(word, "--budget=")))
-			a->budget = strtod(value, NULL);
+		else if ((value = value_of(word, "--budget=")) && (a->budget = read_budget(value)) > 0)
+			continue;
 		else if ((value = value_of(word, "--json=")))
 			a->json = value;
 		else if ((value = value_of(word, "--date=")))
@@ -522,7 +526,8 @@ static bool run_all(const struct arguments *arguments)
 		}
 		run_listed(&tests[i], arguments);
 		fflush(stdout);
-		good = good && (!arguments->json || write_json(arguments));
+		if (arguments->json && !whole_file_is_stream(arguments->json))
+			good = good && write_json(arguments);
 	}
 	return good;
 }
@@ -540,6 +545,7 @@ int main(int argc, char **argv)
 	told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (told == MAP_FAILED)
 		return 2;
+	child_prepare();
 	arguments.end = now() + arguments.budget;
 	add_rows();
 	add_conformance(&arguments.gpu);
@@ -556,6 +562,8 @@ int main(int argc, char **argv)
 		printf("%s\n", told->device);
 	printf("%u passed, %u failed, %u skipped", counts[PASSED], counts[FAILED], counts[SKIPPED]);
 	printf(counts[NOT_RUN] ? ", %u not run\n" : "\n", counts[NOT_RUN]);
+	if (good && arguments.json && whole_file_is_stream(arguments.json))
+		good = write_json(&arguments);
 	if (!good)
 		return 2;
 	return counts[FAILED] != 0 || counts[NOT_RUN] != 0 || counts[PASSED] == 0;

@@ -13,7 +13,7 @@ layer_rules() {
 	runtime       ^runtime/                                                     ^(llvm|lld|clang|spirv)
 	tools         ^(ir/ir\.h|passes/(passes|shape)\.h|codegen/codegen\.h|runtime/vyre\.h|runtime/abi/|tools/)  ^(llvm|lld|clang|spirv)
 	examples      ^(runtime/vyre\.h|examples/)                                  ^(llvm|lld|clang|spirv|liburing)
-	tests         ^(ir/|passes/|codegen/|runtime/|tests/|tools/vyre-bench/floor_cuda\.h|tools/common/hang\.h)  ^$
+	tests         ^(ir/|passes/|codegen/|runtime/|tests/|tools/vyre-bench/floor_cuda\.h|tools/common/(child|hang|whole_file)\.h)  ^$
 	END
 }
 

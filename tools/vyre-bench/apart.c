@@ -16,10 +16,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "device_rows.h"
+#include "tools/common/child.h"
 #include "tools/common/hang.h"
 
 /* For a driver to end what a killed process had on its device. */
@@ -53,28 +53,15 @@ static _Noreturn void run_here(const struct bench_group *group, int to)
 	_exit(0);
 }
 
-static bool has_ended(pid_t child, double limit, int *status)
-{
-	const struct timespec nap = {0, 2000000};
-	double end = bench_now() + limit;
-
-	while (waitpid(child, status, WNOHANG) != child) {
-		if (bench_now() >= end)
-			return false;
-		nanosleep(&nap, NULL);
-	}
-	return true;
-}
-
 /* It has said all that it will, or its end of the pipe is closed. */
 static void end(const struct bench_group *group, pid_t child, bool said_all)
 {
 	char why[100];
 	int status = 0;
 
-	if (!has_ended(child, reap_seconds, &status)) {
+	if (!child_ends_within(child, reap_seconds, &status)) {
 		kill(child, SIGKILL);
-		if (!has_ended(child, reap_seconds, &status)) {
+		if (!child_ends_within(child, reap_seconds, &status)) {
 			bench_report_failed(group->name, "its process cannot be killed: the driver holds it");
 			return;
 		}
@@ -118,8 +105,16 @@ bool bench_ask_apart(bool (*question)(void))
 
 	fflush(stdout);
 	child = fork();
-	if (child == 0)
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(question() ? 0 : 1);
-	return child > 0 && has_ended(child, bench_options.limit, &status) && WIFEXITED(status) &&
-	       WEXITSTATUS(status) == 0;
+	}
+	if (child < 0)
+		return false;
+	if (!child_ends_within(child, bench_options.limit, &status)) {
+		kill(child, SIGKILL);
+		(void)child_ends_within(child, reap_seconds, &status);
+		return false;
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

@@ -412,11 +412,21 @@ static void measure_reads(struct bench_device *d)
 	measure_rate(d, "read.device", "memory of the device", d->fns->read_device, NULL);
 }
 
+static unsigned groups_ran;
+
 void bench_run_groups(const struct bench_group *groups, unsigned count)
 {
-	for (unsigned i = 0; i < count && !bench_found()->has_no_device; i++)
-		if (!bench_options.only || strstr(groups[i].name, bench_options.only))
-			bench_run_apart(&groups[i]);
+	for (unsigned i = 0; i < count && !bench_found()->has_no_device; i++) {
+		if (bench_options.only && !strstr(groups[i].name, bench_options.only))
+			continue;
+		bench_run_apart(&groups[i]);
+		groups_ran++;
+	}
+}
+
+unsigned bench_groups_ran(void)
+{
+	return groups_ran;
 }
 
 void bench_device(void)

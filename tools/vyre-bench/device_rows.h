@@ -25,6 +25,7 @@ struct bench_group {
 void bench_run_apart(const struct bench_group *group);
 /* All of them, or those that --only names. */
 void bench_run_groups(const struct bench_group *groups, unsigned count);
+unsigned bench_groups_ran(void); /* since the program began */
 /* What must not be asked in this process. */
 bool bench_ask_apart(bool (*question)(void));
 

@@ -7,11 +7,13 @@
  * the same as JSON. Exit 1 if an answer was wrong or a call failed; a missed goal is not a failure, times belong to the
  * machine. The program needs no file beside it: `device` and `crossover` run wherever libc and, for a GPU, its driver are.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "device_rows.h"
+#include "tools/common/child.h"
 
 struct bench_options bench_options = {.rounds = BENCH_ROUNDS, .limit = 120};
 
@@ -85,6 +87,15 @@ static bool has_gpu(void)
 	return true;
 }
 
+/* 0: it says something else. */
+static unsigned read_count(const char *text)
+{
+	char *end;
+	unsigned long count = strtoul(text, &end, 10);
+
+	return *text >= '0' && *text <= '9' && !*end && count <= UINT_MAX ? (unsigned)count : 0;
+}
+
 struct command {
 	const struct bench *chosen[32];
 	unsigned count;
@@ -113,8 +124,9 @@ static const char *read_words(int argc, char **argv, struct command *command)
 			continue;
 		else if ((value = value_of("--only", argc, argv, &i)))
 			bench_options.only = value;
-		else if ((value = value_of("--workers", argc, argv, &i)))
-			bench_options.workers = (unsigned)strtoul(value, NULL, 10);
+		else if ((value = value_of("--workers", argc, argv, &i)) &&
+			 (bench_options.workers = read_count(value)) > 0)
+			continue;
 		else if ((value = value_of("--date", argc, argv, &i)))
 			bench_options.date = value;
 		else if ((value = value_of("--commit", argc, argv, &i)))
@@ -153,6 +165,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vyre-bench: %s: no such benchmark or option\n", wrong);
 	if (wrong || command.help)
 		return usage(wrong ? stderr : stdout, wrong ? 2 : 0);
+	child_prepare();
 	given = bench_options.device != NULL;
 	bench_options.device = given ? bench_options.device : bench_ask_apart(has_gpu) ? "cuda" : "cpu";
 	if (!bench_floor_of(bench_options.device)) {
@@ -169,5 +182,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < BENCH_COUNT && !command.count; i++)
 		if (benches[i].any_device || !given || !bench_is_gpu())
 			run(&benches[i]);
+	if (bench_options.only && !bench_groups_ran())
+		bench_die("--only", "no group of rows that was asked for has this text in its name; --help lists them");
 	return bench_report_end(NULL) ? 0 : 1;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "tools/common/whole_file.h"
 
 struct kept {
 	struct bench_row row;
@@ -344,23 +345,24 @@ static void write_json(FILE *out, const char *error)
 	fprintf(out, "\n}\n");
 }
 
-/* A file is whole at every moment: written beside, then renamed. */
 static bool write_report(const char *error)
 {
-	bool is_file = strcmp(report.json_path, "-") != 0, good;
-	char beside[512];
-	FILE *out = stdout;
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out;
+	bool good;
 
-	snprintf(beside, sizeof beside, "%.500s.new", report.json_path);
-	if (is_file)
-		out = fopen(beside, "w");
+	if (strcmp(report.json_path, "-") == 0) {
+		write_json(stdout, error);
+		return !fflush(stdout) && !ferror(stdout);
+	}
+	out = open_memstream(&text, &bytes);
 	if (!out)
 		return false;
 	write_json(out, error);
-	good = !ferror(out);
-	if (!is_file)
-		return !fflush(out) && good;
-	return !fclose(out) && good && !rename(beside, report.json_path);
+	good = !fclose(out) && whole_file_write(report.json_path, text, bytes);
+	free(text);
+	return good;
 }
 
 bool bench_report_save(const char *error)
@@ -368,7 +370,7 @@ bool bench_report_save(const char *error)
 	bool good = true;
 
 	pthread_mutex_lock(&report.lock);
-	if (report.json_path && strcmp(report.json_path, "-") != 0)
+	if (report.json_path && strcmp(report.json_path, "-") != 0 && !whole_file_is_stream(report.json_path))
 		good = write_report(error);
 	pthread_mutex_unlock(&report.lock);
 	return good;
@@ -386,7 +388,7 @@ bool bench_report_end(const char *error)
 	pthread_mutex_lock(&report.lock);
 	good = !report.wrong && !error;
 	if (report.json_path && !write_report(error)) {
-		fprintf(stderr, "vyre-bench: %s: cannot be written\n", report.json_path);
+		fprintf(stderr, "vyre-bench: %s: cannot be written: %s\n", report.json_path, strerror(errno));
 		good = false;
 	}
 	report.json_path = NULL; /* once */

@@ -1,9 +1,4 @@
-/* files.c - reads sources; writes files all or nothing.
- *
- * Invariant: a reader of the output path sees the old file or the whole new one, never a part: the bytes go to a
- * temporary file in the same folder, which is renamed over the path when all are written, or removed. A link stays a
- * link: the file that it names is the one that is replaced.
- */
+/* files.c - reads sources, and writes what becomes of them: whole, or not at all. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/common/whole_file.h"
 #include "vyrec.h"
 
 double now_ms(void)
@@ -64,48 +60,6 @@ void source_finish(struct source *source)
 	source->text = NULL;
 }
 
-static bool write_all(int fd, const void *data, size_t bytes)
-{
-	const char *p = data;
-	while (bytes) {
-		ssize_t n = write(fd, p, bytes);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		bytes -= (size_t)n;
-	}
-	return true;
-}
-
-/* The mode that the file has, or that a new file would get. */
-static mode_t mode_of(const char *path)
-{
-	struct stat info;
-	mode_t mask = umask(0);
-	umask(mask);
-	return !stat(path, &info) ? info.st_mode & 07777 : 0666 & ~mask;
-}
-
-/* A device or pipe is written as it is: there is nothing to rename it from. */
-static bool is_special(const char *path)
-{
-	struct stat info;
-	return !stat(path, &info) && !S_ISREG(info.st_mode);
-}
-
-static bool write_special(const char *path, const void *data, size_t bytes)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return complain("open", path);
-	bool fine = write_all(fd, data, bytes);
-	if (!fine)
-		complain("write", path);
-	return close(fd) == 0 && fine;
-}
-
 bool is_same_file(const char *path, const char *other)
 {
 	struct stat a, b;
@@ -113,39 +67,11 @@ bool is_same_file(const char *path, const char *other)
 	       a.st_ino == b.st_ino;
 }
 
-static bool replace_file(const char *path, const void *data, size_t bytes)
-{
-	size_t room = strlen(path) + 16;
-	char *temporary = vyrec_alloc(room);
-	snprintf(temporary, room, "%s.XXXXXX", path);
-	int fd = mkostemp(temporary, O_CLOEXEC);
-	bool fine = fd >= 0 && !fchmod(fd, mode_of(path)) && write_all(fd, data, bytes);
-	int why = errno;
-	if (fd >= 0 && close(fd) && fine) {
-		why = errno;
-		fine = false;
-	}
-	if (fine && rename(temporary, path)) {
-		why = errno;
-		fine = false;
-	}
-	if (!fine && fd >= 0)
-		unlink(temporary);
-	free(temporary);
-	errno = why;
-	return fine;
-}
-
 bool file_write(const char *path, const void *data, size_t bytes)
 {
 	if (!strcmp(path, "-"))
-		return write_all(STDOUT_FILENO, data, bytes) || complain("write", "standard output");
-	if (is_special(path))
-		return write_special(path, data, bytes);
-	char *target = realpath(path, NULL); /* NULL: a new file */
-	bool fine = replace_file(target ? target : path, data, bytes) || complain("write", path);
-	free(target);
-	return fine;
+		return whole_file_write_to(STDOUT_FILENO, data, bytes) || complain("write", "standard output");
+	return whole_file_write(path, data, bytes) || complain("write", path);
 }
 
 /* ---- source to module ------------------------------------------------------------------------------------------------ */
