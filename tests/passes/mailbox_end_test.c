@@ -136,6 +136,31 @@ static void a_burst_has_so_many_rounds(void **state)
 	}
 }
 
+/* Polls take what is new in two steps, and a configuration in three; a limit that is lower must not keep all launches from it. */
+static void the_shortest_burst_does_something(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	EVERY_RUN(shape, seed, 6)
+	{
+		uint32_t launches = 0;
+		open_shape(box, shape, 16, 0xFFFFFFFC);
+		box->launch[VYRE_LAUNCH_ROUND_LIMIT] = 1 + seed % 3;
+		for (uint32_t i = 0; i < 12; i++)
+			slot[i] = BOX_PUT(box, 0x100, i % 2, 6, i);
+		if (seed < 3)
+			box_mask(box, 2, 0);
+		box_show(box);
+		box_flush(box);
+		while (box->line[VYRE_LIVE_RETIRED] != box->tail) {
+			assert_true(launches++ < 100);
+			burst(box, shape, seed + launches);
+		}
+		box_is_drained(box);
+		box_close(box);
+	}
+}
+
 /* ---- hostile words ----------------------------------------------------------------------------------------------------- */
 
 static void lengths_are_believed_from_nobody(void **state)
@@ -207,6 +232,7 @@ int main(void)
 	    cmocka_unit_test(it_ends_at_once),
 	    cmocka_unit_test(nothing_is_lost_between_launches),
 	    cmocka_unit_test(a_burst_has_so_many_rounds),
+	    cmocka_unit_test(the_shortest_burst_does_something),
 	    cmocka_unit_test(lengths_are_believed_from_nobody),
 	    cmocka_unit_test(a_hostile_host_harms_nobody),
 	};
