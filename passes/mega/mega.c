@@ -15,7 +15,7 @@
 #include "runtime/abi/mailbox.h"
 
 enum {
-	FERRY_LANES = 32,	     /* most: a worker is one lane of its workgroup, and the ferry carries with all */
+	FERRY_LANES = 128,	     /* most: a worker is one lane of its workgroup, and the ferry carries with all */
 	MAILBOX_ROWS = 256,	     /* most slots of a batch: 17 KiB, and more make no batch faster */
 	MAILBOX_SHARED_BYTES = 2048, /* of mailbox*.vyre without what grows with the rows, and what aligns it */
 };
