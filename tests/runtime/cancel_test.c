@@ -239,8 +239,8 @@ static void a_shutdown_slot_ends_the_ring(void **state)
 	assert_int_equal(bench_stats(&b).shut_down, 1);
 	assert_int_equal(bench_stats(&b).parked, 0);
 	assert_int_equal(bench_stats(&b).retired, 2);
-	assert_int_equal(vyre_ring_drain(b.ring, SECONDS(1)), VYRE_OK);
-	assert_int_equal(vyre_ring_stop(b.ring, 1, SECONDS(1)), VYRE_OK);
+	assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
+	assert_int_equal(vyre_ring_stop(b.ring, 1, SECONDS(20)), VYRE_OK);
 	vyre_publisher_destroy(other);
 	bench_close(&b);
 	assert_int_equal(vyre_mem_live(), 0);

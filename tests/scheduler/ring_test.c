@@ -118,7 +118,7 @@ static void a_place_is_free_when_its_slot_has_ended(void **state)
 	assert_int_equal(vyre_publish(b.publisher, slots, 63, 0, 0, NULL), VYRE_OK);
 	bench_open_gate(&b, 0);
 	wait_for_mark(&b, 1);
-	assert_int_equal(vyre_publish(b.publisher, slots, 62, VYRE_PUBLISH_WAIT, SECONDS(5), NULL), VYRE_OK);
+	assert_int_equal(vyre_publish(b.publisher, slots, 62, VYRE_PUBLISH_WAIT, SECONDS(20), NULL), VYRE_OK);
 	bench_open_gate(&b, 1);
 	assert_int_equal(vyre_ring_drain(b.ring, SECONDS(20)), VYRE_OK);
 	assert_int_equal(b.mark_words[5], 124);
@@ -183,7 +183,7 @@ static void a_stop_does_not_wait_for_another(void **state)
 	while (__atomic_load_n(&b.ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_OPEN)
 		usleep(100);
 	alarm(20); /* instead of a hang */
-	assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(5)), VYRE_OK);
+	assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(20)), VYRE_OK);
 	assert_int_equal(ends(&waiting), 1);
 	alarm(0);
 	pthread_join(thread, NULL);
