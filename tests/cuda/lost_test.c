@@ -262,6 +262,30 @@ static void a_kernel_loaded_beside_another(void **state)
 	assert_nothing_is_left();
 }
 
+/* The driver is not asked for what it would wait for; the stand-in would call that a mistake. */
+static void lanes_that_need_more_beside_another(void **state)
+{
+	struct vyre_cuda_run *run;
+	struct work w, other;
+
+	(void)state;
+	open_work(&w, "");
+	launch_held(&w, &run);
+	standin.standin_plan("local=4096");
+	vyre_log_set(keep_warning, warned, VYRE_LOG_WARNING);
+	other = w;
+	assert_int_equal(make_work_kernel(&other), VYRE_OK);
+	vyre_log_set(NULL, NULL, VYRE_LOG_ERROR);
+	assert_non_null(strstr(warned, "whose lanes need 4096 bytes each"));
+	assert_int_equal(standin.standin_calls("cuCtxSetLimit"), 0);
+	vyre_kernel_destroy(other.kernel);
+	let_it_end(w.gate_words);
+	assert_int_equal(vyre_cuda_run_state(run), VYRE_CUDA_IDLE);
+	vyre_cuda_run_destroy(run);
+	close_work(&w);
+	assert_nothing_is_left();
+}
+
 static void how_many_fit(void **state)
 {
 	struct work w;
@@ -387,6 +411,7 @@ int main(void)
 	    cmocka_unit_test(how_many_fit),
 	    cmocka_unit_test(a_process_that_cannot),
 	    cmocka_unit_test(a_kernel_loaded_beside_another),
+	    cmocka_unit_test(lanes_that_need_more_beside_another),
 	    cmocka_unit_test(every_call),
 	    cmocka_unit_test(every_allocation),
 	    cmocka_unit_test(it_never_ends),
