@@ -12,48 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "codegen/llvm.h"
 
-static bool write_all(int fd, const void *data, size_t bytes)
-{
-	const char *p = data;
-	while (bytes) {
-		ssize_t n = write(fd, p, bytes);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		bytes -= (size_t)n;
-	}
-	return true;
-}
-
-static uint8_t *read_all(const char *path, size_t *bytes)
+static uint8_t *read_image(const char *path, size_t *bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat info;
-	uint8_t *data = NULL;
-	size_t done = 0;
-	if (fd < 0)
-		return NULL;
-	if (!fstat(fd, &info)) {
-		data = vyrec_alloc((size_t)info.st_size);
-		while (done < (size_t)info.st_size) {
-			ssize_t n = read(fd, data + done, (size_t)info.st_size - done);
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n <= 0)
-				break;
-			done += (size_t)n;
-		}
-	}
-	close(fd);
-	*bytes = done;
+	uint8_t *data = fd < 0 ? NULL : vyrec_file_bytes(fd, bytes);
+	if (fd >= 0)
+		close(fd);
 	return data;
 }
 
@@ -78,8 +46,8 @@ uint8_t *vyrec_link(const void *object, size_t object_bytes, size_t *image_bytes
 	*image_bytes = 0;
 	if (snprintf(folder, sizeof folder, "%s/vyrec-XXXXXX", tmp && *tmp ? tmp : "/tmp") >= (int)sizeof folder)
 		snprintf(folder, sizeof folder, "/tmp/vyrec-XXXXXX");
-	int fd = memfd_create("vyrec-object", MFD_CLOEXEC);
-	if (fd < 0 || !write_all(fd, object, object_bytes) || !mkdtemp(folder)) {
+	int fd = vyrec_memory_file("vyrec-object", object, object_bytes);
+	if (fd < 0 || !mkdtemp(folder)) {
 		snprintf(message, message_bytes,
 			 "cannot make the folder %s, or a file: %s; set TMPDIR to one that can be written", folder,
 			 strerror(errno));
@@ -90,7 +58,7 @@ uint8_t *vyrec_link(const void *object, size_t object_bytes, size_t *image_bytes
 	snprintf(in, sizeof in, "/proc/self/fd/%d", fd);
 	snprintf(out, sizeof out, "%s/image", folder);
 	if (!run_lld(in, out, message, message_bytes)) {
-		image = read_all(out, image_bytes);
+		image = read_image(out, image_bytes);
 		if (!image)
 			snprintf(message, message_bytes, "cannot read the linked image: %s", strerror(errno));
 		else if (!vyrec_elf_check(image, *image_bytes, message, message_bytes)) {

@@ -12,6 +12,7 @@
  *   llvm_guard.c   keeps a fatal error of LLVM inside one call
  *   link.c, elf.c  object -> image, and what is true of the image
  *   ptxas.c  PTX -> cubin        child.c  another program, with a limit of time
+ *   memory_file.c  what a linker or an assembler takes and gives as files
  */
 #ifndef VYREC_LLVM_H
 #define VYREC_LLVM_H
@@ -205,6 +206,11 @@ struct vyrec_llvm_emit {
 };
 void vyrec_llvm_emit(struct vyrec_llvm_emit *e);
 void vyrec_llvm_emit_finish(struct vyrec_llvm_emit *e);
+
+/* memory_file.c: an anonymous file that holds these bytes; -1: errno. What a file holds, malloc'd, with a NUL behind;
+ * NULL: errno. */
+int vyrec_memory_file(const char *name, const void *data, size_t bytes);
+uint8_t *vyrec_file_bytes(int fd, size_t *bytes);
 
 /* Links one object to an image. NULL and a message after an error; else malloc'd bytes. */
 uint8_t *vyrec_link(const void *object, size_t object_bytes, size_t *image_bytes, char *message, size_t message_bytes);

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,44 +55,6 @@ static bool find(char *path)
 }
 
 /* ---- its files --------------------------------------------------------------------------------------------------------- */
-
-/* An anonymous file, and what has been written to it. */
-static int make_file(const char *name, const void *data, size_t bytes)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC);
-	for (const char *p = data; fd >= 0 && bytes;) {
-		ssize_t n = write(fd, p, bytes);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			close(fd);
-			return -1;
-		}
-		p += n;
-		bytes -= (size_t)n;
-	}
-	return fd;
-}
-
-/* With a NUL behind. */
-static uint8_t *read_file(int fd, size_t *bytes)
-{
-	struct stat info;
-	size_t done = 0;
-	if (fstat(fd, &info))
-		return NULL;
-	uint8_t *data = vyrec_alloc((size_t)info.st_size + 1);
-	while (done < (size_t)info.st_size) {
-		ssize_t n = pread(fd, data + done, (size_t)info.st_size - done, (off_t)done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		done += (size_t)n;
-	}
-	*bytes = done;
-	return data;
-}
 
 /* Above the numbers that the child's files get, so that no dup2 there runs over one of these. */
 static int out_of_the_way(int fd)
@@ -141,13 +102,13 @@ static bool is_no_limit(char *message, size_t bytes)
 static void read_version(const char *path, char *version, size_t bytes)
 {
 	const char *args[] = {path, "--version", NULL};
-	int words = out_of_the_way(make_file("ptxas-words", NULL, 0));
+	int words = out_of_the_way(vyrec_memory_file("ptxas-words", NULL, 0));
 	const struct vyrec_child child = {path, args, -1, -1, words, 1000 * limit_seconds()};
 	size_t length = 0;
 	uint8_t *text = NULL;
 	snprintf(version, bytes, "unknown");
 	if (words >= 0 && !vyrec_child_run(&child))
-		text = read_file(words, &length);
+		text = vyrec_file_bytes(words, &length);
 	const char *mark = text ? strstr((const char *)text, ", V") : NULL;
 	if (mark)
 		snprintf(version, bytes, "%.*s", (int)strspn(mark + 3, "0123456789."), mark + 3);
@@ -280,14 +241,14 @@ static void run(struct assembly *a)
 	snprintf(arch, sizeof arch, "-arch=%s", a->target->cpu);
 	snprintf(from, sizeof from, "/proc/self/fd/%d", VYREC_CHILD_IN);
 	snprintf(to, sizeof to, "/proc/self/fd/%d", VYREC_CHILD_OUT);
-	child.in = out_of_the_way(make_file("ptx", a->text, a->text_bytes));
-	child.out = out_of_the_way(make_file("cubin", NULL, 0));
-	child.words = out_of_the_way(make_file("ptxas-words", NULL, 0));
+	child.in = out_of_the_way(vyrec_memory_file("ptx", a->text, a->text_bytes));
+	child.out = out_of_the_way(vyrec_memory_file("cubin", NULL, 0));
+	child.words = out_of_the_way(vyrec_memory_file("ptxas-words", NULL, 0));
 	a->code = child.in >= 0 && child.out >= 0 && child.words >= 0 ? vyrec_child_run(&child) : -1;
 	error = errno;
 	if (a->code >= 0) {
-		a->words = (char *)read_file(child.words, &bytes);
-		a->cubin = read_file(child.out, &a->cubin_bytes);
+		a->words = (char *)vyrec_file_bytes(child.words, &bytes);
+		a->cubin = vyrec_file_bytes(child.out, &a->cubin_bytes);
 	}
 	const int files[] = {child.in, child.out, child.words};
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
