@@ -127,7 +127,7 @@ static vyre_status request(struct vyre_ring *ring, vyre_ticket ticket, uint64_t 
 		return vyre_answer(VYRE_TIMEOUT, "an earlier request has not been answered. Fix: wait longer, or look "
 						 "for a handler that does not return.");
 	if (vyre_ring_is_lost(ring))
-		return vyre_ring_answer_lost();
+		return vyre_ring_answer_lost(ring);
 	if (__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED)
 		return VYRE_OK; /* and so it has ended, if it could */
 	if (!ask(ring, ticket))
@@ -137,7 +137,7 @@ static vyre_status request(struct vyre_ring *ring, vyre_ticket ticket, uint64_t 
 				   "no worker has answered yet; the request stays in force. Fix: wait for "
 				   "the slot, or look for a handler that does not return.");
 	vyre_ring_tell_room_waiters(ring); /* the place is no longer held */
-	return vyre_ring_is_lost(ring) ? vyre_ring_answer_lost() : VYRE_OK;
+	return vyre_ring_is_lost(ring) ? vyre_ring_answer_lost(ring) : VYRE_OK;
 }
 
 static int takes_lock(struct vyre_ring *ring, void *context)

@@ -95,7 +95,7 @@ struct vyre_ring {
 
 	/* stopping */
 	__attribute__((aligned(128))) uint32_t left; /* atomic: every worker has left */
-	uint32_t lost;				     /* atomic: the device was lost */
+	uint32_t lost;				     /* atomic: an enum vyre_loss, 0 = it is not */
 	uint64_t wakes;				     /* atomic */
 };
 
@@ -137,10 +137,12 @@ void vyre_ring_unref(struct vyre_ring *ring);
 /* ring.c: the device was shut down by a slot. `all`: no worker is left. */
 void vyre_ring_shut_down(struct vyre_ring *ring, int all);
 
-/* ring.c: the device is lost: from now on every call that would wait for it says so; who sleeps is woken. Any thread. */
-void vyre_ring_lose(struct vyre_ring *ring);
+/* ring.c: the device is lost, or the ring's kernel alone, which cannot come back to it: from now on every call that would
+ * wait for it says so; who sleeps is woken. The first loss stays. Any thread. */
+enum vyre_loss { VYRE_LOSS_DEVICE = 1, VYRE_LOSS_KERNEL };
+void vyre_ring_lose(struct vyre_ring *ring, enum vyre_loss loss);
 int vyre_ring_is_lost(const struct vyre_ring *ring);
-vyre_status vyre_ring_answer_lost(void);
+vyre_status vyre_ring_answer_lost(const struct vyre_ring *ring);
 
 /* ring.c: a worker has published io entries; any thread. */
 void vyre_ring_io_asked(struct vyre_ring *ring);

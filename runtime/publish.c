@@ -345,7 +345,7 @@ vyre_status vyre_batch_publish(struct vyre_batch *batch, uint32_t flags, uint64_
 	case VYRE_TIMEOUT:
 		return refuse(batch);
 	case VYRE_DEVICE_LOST:
-		return vyre_ring_answer_lost();
+		return vyre_ring_answer_lost(batch->publisher->ring);
 	case VYRE_STOPPED:
 		return vyre_answer(
 		    VYRE_STOPPED,

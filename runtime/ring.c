@@ -446,16 +446,25 @@ int vyre_ring_is_lost(const struct vyre_ring *ring)
 	return __atomic_load_n(&ring->lost, __ATOMIC_SEQ_CST) != 0;
 }
 
-void vyre_ring_lose(struct vyre_ring *ring)
+void vyre_ring_lose(struct vyre_ring *ring, enum vyre_loss loss)
 {
+	uint32_t none = 0;
+
 	__atomic_store_n(&ring->live[VYRE_LIVE_STOP], 2, __ATOMIC_SEQ_CST); /* should anything run after all */
-	if (__atomic_exchange_n(&ring->lost, 1, __ATOMIC_SEQ_CST) == 0)
-		vyre_log(VYRE_LOG_ERROR, "the device of a ring was lost: %s", vyre_last_error());
+	if (__atomic_compare_exchange_n(&ring->lost, &none, loss, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		vyre_log(VYRE_LOG_ERROR, "%s of a ring was lost: %s",
+			 loss == VYRE_LOSS_KERNEL ? "the kernel" : "the device", vyre_last_error());
 	vyre_ring_notify(ring);
 }
 
-vyre_status vyre_ring_answer_lost(void)
+vyre_status vyre_ring_answer_lost(const struct vyre_ring *ring)
 {
+	if (__atomic_load_n(&ring->lost, __ATOMIC_SEQ_CST) == VYRE_LOSS_KERNEL)
+		return vyre_answer(
+		    VYRE_DEVICE_LOST,
+		    "the driver did not take the ring's kernel back for four seconds, and with it went what "
+		    "the ring had in flight; the device lives. Fix: leave the ring more room on the device, "
+		    "or keep its kernel there (idle_ns), and create the ring again.");
 	return vyre_answer(VYRE_DEVICE_LOST, "the device was lost, and with it what the ring had in flight. Fix: close "
 					     "what was made from the device and open it again.");
 }
@@ -477,7 +486,7 @@ static vyre_status stop_workers(struct vyre_ring *ring, uint64_t deadline)
 	cancel_unclaimed(ring);
 	close_ring(ring, VYRE_RING_STOPPED);
 	if (vyre_ring_is_lost(ring))
-		return vyre_ring_answer_lost();
+		return vyre_ring_answer_lost(ring);
 	if (__atomic_load_n(&ring->left, __ATOMIC_SEQ_CST))
 		return VYRE_OK;
 	return vyre_fail(VYRE_TIMEOUT, "find the handler that does not return",
@@ -492,7 +501,7 @@ vyre_status vyre_ring_stop(struct vyre_ring *ring, int drain, uint64_t timeout_n
 
 	if (__atomic_load_n(&ring->left, __ATOMIC_SEQ_CST) &&
 	    __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST) == VYRE_RING_STOPPED)
-		return vyre_ring_is_lost(ring) ? vyre_ring_answer_lost() : VYRE_OK;
+		return vyre_ring_is_lost(ring) ? vyre_ring_answer_lost(ring) : VYRE_OK;
 	close_ring(ring, VYRE_RING_CLOSING);
 	if (drain)
 		drained = vyre_ring_drain(ring, timeout_ns);

@@ -130,7 +130,7 @@ vyre_status vyre_poll(struct vyre_ring *ring, vyre_ticket ticket, struct vyre_re
 	case PENDING:
 		return vyre_answer(VYRE_TIMEOUT, not_yet);
 	case LOST:
-		return vyre_ring_answer_lost();
+		return vyre_ring_answer_lost(ring);
 	default:
 		return vyre_answer(VYRE_STALE, stale);
 	}
@@ -195,7 +195,7 @@ vyre_status vyre_wait(struct vyre_ring *ring, vyre_ticket ticket, uint64_t timeo
 	if (wait.outcome == PENDING)
 		return vyre_answer(VYRE_TIMEOUT, not_yet);
 	if (wait.outcome == LOST)
-		return vyre_ring_answer_lost();
+		return vyre_ring_answer_lost(ring);
 	if (wait.outcome == GONE || vyre_release(ring, ticket) != VYRE_OK)
 		return vyre_answer(VYRE_STALE, stale);
 	if (wait.result->status == VYRE_SLOT_FAULT)
@@ -237,7 +237,7 @@ vyre_status vyre_ring_drain(struct vyre_ring *ring, uint64_t timeout_ns)
 	if (drain.place == ring->slots)
 		return VYRE_OK;
 	if (vyre_ring_is_lost(ring))
-		return vyre_ring_answer_lost();
+		return vyre_ring_answer_lost(ring);
 	if (drain.stopped)
 		return vyre_answer(VYRE_STOPPED,
 				   "the ring was stopped before every slot had ended. Fix: drain before stopping.");

@@ -219,8 +219,12 @@ static enum vyre_resident_state launch_again(struct vyre_ring *ring, struct engi
 
 		if (status == VYRE_OK)
 			return VYRE_RESIDENT_RUNS;
-		if (status == VYRE_DEVICE_LOST || refused == RETRIES)
+		if (status == VYRE_DEVICE_LOST)
 			return VYRE_RESIDENT_LOST;
+		if (refused == RETRIES) {
+			vyre_ring_lose(ring, VYRE_LOSS_KERNEL);
+			return VYRE_RESIDENT_LOST;
+		}
 		if (refused == 0)
 			vyre_log(VYRE_LOG_WARNING, "a ring's kernel is not back yet, its launch is tried again: %s",
 				 vyre_last_error());
@@ -255,7 +259,7 @@ static void *serve(void *argument)
 
 	prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
 	if (keep(ring, engine) == VYRE_RESIDENT_LOST || collect(ring) != VYRE_OK)
-		vyre_ring_lose(ring); /* before anybody finds the ring stopped */
+		vyre_ring_lose(ring, VYRE_LOSS_DEVICE); /* before anybody finds the ring stopped */
 	__atomic_store_n(&engine->running, 0, __ATOMIC_SEQ_CST);
 	vyre_ring_shut_down(ring, 1); /* also of a stop: it may have timed out */
 	vyre_ring_notify(ring);

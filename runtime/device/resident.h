@@ -6,7 +6,7 @@
 enum vyre_resident_state {
 	VYRE_RESIDENT_ENDED, /* no kernel of the ring is on the device: the last has left, or none was launched */
 	VYRE_RESIDENT_RUNS,
-	VYRE_RESIDENT_LOST, /* the device failed; vyre_last_error says how */
+	VYRE_RESIDENT_LOST, /* the device failed, or takes the kernel no more; vyre_last_error says how */
 };
 
 struct vyre_resident_fns {

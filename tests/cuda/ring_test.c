@@ -311,6 +311,7 @@ static void a_relaunch_that_stays_refused(void **state)
 			assert_true(standin.standin_calls("cuLaunchKernel") < 13);
 		} else {
 			assert_int_equal(vyre_wait(b.ring, ticket, SECONDS(60), &result), VYRE_DEVICE_LOST);
+			assert_non_null(strstr(vyre_last_error(), "the device lives"));
 			assert_int_equal(standin.standin_calls("cuLaunchKernel"),
 					 13); /* and it is not tried for ever */
 			assert_int_equal(vyre_ring_stop(b.ring, 0, SECONDS(20)), VYRE_DEVICE_LOST);
