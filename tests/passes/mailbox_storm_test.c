@@ -27,7 +27,7 @@ static const struct {
 	      {8, 4, 1, false}, {16, 4, 3, false}, {8, 32, 2, false}};
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
-enum { TENANTS = 3, PLACES = 16, SLOTS = 60, SEEDS = 20 };
+enum { TENANTS = 3, PLACES = 16, SLOTS = 60, SEEDS = 20, ROUNDS = 10 };
 
 struct place {
 	bool in_use, is_masked, is_asked; /* is_masked: since before it was published */
@@ -36,10 +36,10 @@ struct place {
 
 static struct storm {
 	struct place places[PLACES];
-	bool masks[TENANTS]; /* nonzero: masked */
-	uint32_t left, ran[BOX_OUT], cancelled;
+	bool masks[TENANTS];			      /* nonzero: masked */
+	uint32_t left, ran[BOX_OUT], cancelled, pace; /* pace: turns between what it does, at most */
 	bool is_commanding, is_ending;
-	uint32_t command_position, changed; /* the tenant whose mask was last */
+	uint32_t command_position, changed, quiet; /* the tenant whose mask was last; turns until it does something */
 } storm;
 
 static bool is_ended(uint32_t status)
@@ -146,6 +146,11 @@ static void publish(struct box *box)
 static void weather(struct box *box)
 {
 	look(box);
+	if (storm.quiet > 0) {
+		storm.quiet--;
+		return;
+	}
+	storm.quiet = storm.pace ? box_random(box) % storm.pace : 0;
 	if (box->turns > 3000 && box->launch[VYRE_LAUNCH_IDLE_LIMIT] == 0 &&
 	    box->launch[VYRE_LAUNCH_ROUND_LIMIT] == 0) {
 		*(box_random(box) % 2 ? &box->line[VYRE_LIVE_STOP] : &box->host[VYRE_CONTROL_SHUTDOWN]) = 2;
@@ -225,6 +230,7 @@ static void nothing_is_lost_in_a_storm(void **state)
 						     .first = 0xFFFFFFF0});
 			memset(&storm, 0, sizeof storm);
 			storm.left = SLOTS;
+			storm.pace = seed % 2 ? 0 : 60;
 			box->host_turn = weather;
 			box->torn = seed % 5 == 0;
 			for (; !is_calm(box); launches++) {
@@ -243,8 +249,68 @@ static void nothing_is_lost_in_a_storm(void **state)
 	assert_true(ended > SHAPES * SEEDS);
 }
 
+/* Something is new; and while the poller finds out what, a tenant is masked and two of its slots are published, all between
+ * two steps of the device. */
+static uint32_t phase, wait, rounds, *masked[2];
+
+static void mask_behind_news(struct box *box)
+{
+	bool all = box->line[VYRE_LIVE_RETIRED] - box->first == box->published;
+	if (phase == 0 && all) {
+		BOX_PUT(box, 0x100, 0, 0, 0);
+		BOX_PUT(box, 0x100, 0, 0, 0);
+		box_show(box);
+		box_flush(box);
+		wait = box_random(box) % 40;
+		phase = 1;
+	} else if (phase == 1 && wait-- == 0) {
+		box_mask(box, 1, 0);
+		for (uint32_t i = 0; i < 2; i++)
+			masked[i] = BOX_PUT(box, 0x100, 1, 1, i);
+		box_show(box);
+		box_flush(box);
+		phase = 2;
+	} else if (phase == 2 && box->line[VYRE_LIVE_PARKED] == 2) {
+		assert_int_equal(*masked[0], VYRE_SLOT_REQUEUE);
+		assert_int_equal(*masked[1], VYRE_SLOT_REQUEUE);
+		box_mask(box, 1, 1);
+		box_flush(box);
+		phase = ++rounds < ROUNDS ? 0 : 3;
+	} else if (phase == 3 && all) {
+		box_store(box, &box->line[VYRE_LIVE_STOP], 1);
+		phase = 4;
+	} else if (phase == 2) {
+		assert_true(*masked[0] != VYRE_SLOT_DONE && *masked[1] != VYRE_SLOT_DONE);
+	}
+}
+
+static void none_runs_under_an_older_configuration(void **state)
+{
+	struct box *box = the_box();
+	(void)state;
+	for (size_t shape = 1; shape < SHAPES; shape++)
+		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+			if (shapes[shape].slots < 4)
+				continue;
+			box_open(box, text,
+				 (struct box_params){.slots = shapes[shape].slots,
+						     .lanes = shapes[shape].lanes,
+						     .one_lane = shapes[shape].one_lane,
+						     .first = 0xFFFFFFF0});
+			phase = rounds = 0;
+			box->host_turn = mask_behind_news;
+			box_run(box, shapes[shape].workgroups, seed);
+			assert_int_equal(phase, 4);
+			box_is_drained(box);
+			box_close(box);
+		}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_is_lost_in_a_storm)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nothing_is_lost_in_a_storm),
+	    cmocka_unit_test(none_runs_under_an_older_configuration),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
