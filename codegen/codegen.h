@@ -61,7 +61,8 @@ void vyrec_slice_finish(struct vyrec_slice *slice);
 
 /* Compiles every program of a module that went through vyrec_run_pipeline. Errors (a type or statement that the target
  * lacks; whatever LLVM or lld refuse) name the place, or else the op, and leave the process in order.
- * Same module, target and options: same bytes. Thread rule: one at a time (LLVM's fatal-error hook is process-wide). */
+ * Same module, target and options: same bytes. Thread rule: one at a time (LLVM's fatal-error hook is process-wide, and
+ * so is SIGCHLD's action, which is the default one while ptxas runs). */
 bool vyrec_codegen(struct vyrec_module *module, const struct vyrec_target *target,
 		   const struct vyrec_codegen_options *options, struct vyrec_slice *out, struct vyrec_diags *diags);
 
