@@ -1,7 +1,7 @@
 /* publish_check.c - what may be published, by whom.
  *
  * In: a batch, before anything of it is written. Out: OK, or INVALID with the slot's number and why. What is known of an
- * opcode holds for the next slot with the same one, so a batch of one op costs one look-up. Opcodes whose arguments
+ * opcode holds for later slots with the same one, so a batch of a few ops costs a look-up each. Opcodes whose arguments
  * decide (fences, packed slots) are looked at one by one.
  */
 #include <string.h>
@@ -10,6 +10,8 @@
 #include "abi/packed.h"
 #include "message.h"
 #include "publish.h"
+
+enum { KNOWN_OPCODES = 8 };
 
 static vyre_status check_fence(struct vyre_batch *batch, const struct vyre_slot *slot, uint32_t i)
 {
@@ -127,26 +129,10 @@ static vyre_status check_behind_fences(const struct vyre_batch *batch)
 	return VYRE_OK;
 }
 
-/* Are all slots of an opcode that needs no look, with as many arguments and priorities as there are? Without a condition a
- * slot: this is the third of the time that a batch in cache takes. Bit 31 of x | (limit - x) says that x is more than a limit
- * below 2^31. */
-static int is_plain(const struct vyre_batch *batch, uint32_t opcode)
-{
-	const struct vyre_slot *slot = batch->slots, *end = slot + batch->count;
-	uint32_t other = 0, over = 0;
-
-	for (; slot < end; slot++) {
-		other |= slot->opcode ^ opcode;
-		over |= slot->arg_count | (VYRE_SLOT_ARGS - slot->arg_count);
-		over |= slot->priority | (VYRE_PRIORITY_IDLE - slot->priority);
-	}
-	return other == 0 && over >> 31 == 0;
-}
-
 vyre_status vyre_batch_check(struct vyre_batch *batch, uint32_t flags)
 {
 	uint32_t ring_slots = batch->publisher->ring->slots, i;
-	uint64_t known = UINT64_MAX; /* an opcode that needs no look */
+	uint64_t known[KNOWN_OPCODES]; /* that need no look, each at its remainder */
 	struct vyre_slot scratch;
 
 	if (batch->count == 0 || batch->count > ring_slots)
@@ -155,6 +141,7 @@ vyre_status vyre_batch_check(struct vyre_batch *batch, uint32_t flags)
 	if (flags & ~(uint32_t)(VYRE_PUBLISH_WAIT | VYRE_PUBLISH_UNCHECKED))
 		return vyre_fail(VYRE_INVALID, "use VYRE_PUBLISH_WAIT, VYRE_PUBLISH_UNCHECKED or 0", "flags 0x%x",
 				 flags);
+	memset(known, 0xFF, sizeof(known)); /* no opcode */
 	for (i = 0; i < batch->count; i++) {
 		const struct vyre_slot *slot = vyre_batch_slot(batch, i, &scratch);
 
@@ -162,16 +149,14 @@ vyre_status vyre_batch_check(struct vyre_batch *batch, uint32_t flags)
 			return vyre_fail(VYRE_INVALID, "give at most 12 arguments and a VYRE_PRIORITY_*",
 					 "slot %u of %u has %u arguments and priority %u", i, batch->count,
 					 slot->arg_count, slot->priority);
-		if (slot->opcode == known)
+		if (slot->opcode == known[slot->opcode % KNOWN_OPCODES])
 			continue;
 		if (flags & VYRE_PUBLISH_UNCHECKED)
 			count_fence(batch, slot);
 		else if (check_opcode(batch, slot, i) != VYRE_OK)
 			return VYRE_INVALID;
 		if (slot->opcode != VYRE_OPCODE_BATCH_FENCE && slot->opcode != VYRE_OPCODE_PACKED_SLOT)
-			known = slot->opcode;
-		if (i == 0 && !batch->get && known == slot->opcode && is_plain(batch, slot->opcode))
-			break;
+			known[slot->opcode % KNOWN_OPCODES] = slot->opcode;
 	}
 	if (batch->fences > VYRE_MAX_FENCES)
 		return vyre_fail(VYRE_INVALID, "publish fewer fences in a batch",
