@@ -61,19 +61,6 @@ static vyre_status check_strings(const struct vyre_blob *blob)
 	return VYRE_OK;
 }
 
-uint32_t vyre_element_bytes(uint32_t element)
-{
-	switch (element) {
-#define X(name, value, bytes, text) \
-	case value: \
-		return bytes;
-		VYRE_ELEMENT_LIST(X)
-#undef X
-	default:
-		return 0;
-	}
-}
-
 static vyre_status check_buffers(const struct vyre_blob *blob, uint32_t unit_index)
 {
 	const struct vyre_blob_unit *unit = &blob->view.units[unit_index];

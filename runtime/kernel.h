@@ -14,8 +14,6 @@ struct vyre_blob {
 void vyre_blob_ref(struct vyre_blob *blob);
 /* The digest of one section, computed now: OK or MALFORMED. */
 vyre_status vyre_blob_check_section(const struct vyre_blob *blob, uint32_t section);
-/* Bytes of an element of a buffer; 0 = no such element. */
-uint32_t vyre_element_bytes(uint32_t element);
 /* Index of the slice that fits the unit best on this device, among those that fit less well than *below, which becomes
  * how well it fits; UINT32_MAX = none. */
 uint32_t vyre_pick_slice(const struct vyre_device *device, const struct vyre_blob_view *view, uint32_t unit,

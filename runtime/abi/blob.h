@@ -121,6 +121,20 @@ enum {
 #undef X
 };
 
+/* Bytes of an element of a buffer; 0 = no such element. */
+static inline uint32_t vyre_element_bytes(uint32_t element)
+{
+	switch (element) {
+#define X(name, value, bytes, text) \
+	case value: \
+		return bytes;
+		VYRE_ELEMENT_LIST(X)
+#undef X
+	default:
+		return 0;
+	}
+}
+
 struct vyre_blob_header {
 	uint32_t magic, version;
 	uint64_t file_bytes;

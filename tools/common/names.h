@@ -41,17 +41,4 @@ NAMES_TABLE(element_name, VYRE_ELEMENT_LIST(X))
 #undef X
 #undef NAMES_TABLE
 
-/* Bytes of one element of a buffer; 0 = no such element. */
-static inline uint32_t element_bytes(uint32_t element)
-{
-	switch (element) {
-#define X(name, value, bytes, text) \
-	case value: \
-		return bytes;
-		VYRE_ELEMENT_LIST(X)
-#undef X
-	}
-	return 0;
-}
-
 #endif

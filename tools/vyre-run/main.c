@@ -235,7 +235,7 @@ static int make_buffer(struct context *s, uint32_t i, const struct buffer_option
 {
 	const struct vyre_blob_buffer *row = &s->view.buffers[s->unit->first_buffer + i];
 	const char *name = vyre_blob_string(s->blob, row->name);
-	uint64_t bytes = row->count * element_bytes(row->element);
+	uint64_t bytes = row->count * vyre_element_bytes(row->element);
 	struct stat st;
 	FILE *in = NULL;
 	if (option && option->file) {

@@ -196,7 +196,7 @@ void report_logs(struct context *s, struct vyre_ring *ring)
 static bool read_range(struct context *s, const struct dump_option *dump, uint32_t row, vyre_buffer buffer,
 		       unsigned char **data, uint64_t *count)
 {
-	uint32_t bytes = element_bytes(s->view.buffers[row].element);
+	uint32_t bytes = vyre_element_bytes(s->view.buffers[row].element);
 	uint64_t size;
 	if (vyre_buffer_size(s->device, buffer, &size) != VYRE_OK || bytes == 0)
 		return false;
@@ -208,7 +208,7 @@ static bool read_range(struct context *s, const struct dump_option *dump, uint32
 
 bool report_dump(struct context *s, const struct dump_option *dump, uint32_t row, vyre_buffer buffer)
 {
-	uint32_t element = s->view.buffers[row].element, bytes = element_bytes(element);
+	uint32_t element = s->view.buffers[row].element, bytes = vyre_element_bytes(element);
 	unsigned char *data = NULL;
 	uint64_t count = 0;
 	bool ok = read_range(s, dump, row, buffer, &data, &count);
